@@ -1,0 +1,45 @@
+//! What can go wrong with a user's files, each told with the file, the line where there is one, and a hint.
+
+use std::path::PathBuf;
+
+/// The result of everything in this crate that touches a user's files.
+pub type Result<T, E = DataError> = std::result::Result<T, E>;
+
+/// A fault in the user's data or settings. `Display` gives one paragraph that ends in a hint.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file could not be opened, read or written.
+    #[error("cannot {action} {path}: {source}{hint}", path = .path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `create`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+        /// Empty, or `"\nhint: …"`.
+        hint: String,
+    },
+    /// A file's content is not what it must be.
+    #[error("{path}{line}: {message}\nhint: {hint}", path = .path.display(), line = .line.map(|n| format!(":{n}")).unwrap_or_default())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: Option<u64>,
+        /// What is wrong, with value and limit.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A setting that cannot work.
+    #[error("{key}: {message}\nhint: {hint}")]
+    Setting {
+        /// The config key, such as `tokenizer.vocabulary`.
+        key: &'static str,
+        /// What is wrong, with value and limit.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
