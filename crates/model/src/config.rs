@@ -1,0 +1,298 @@
+//! The `[model]` and `[decoding]` sections of a config file, with every default in one place.
+//!
+//! The defaults are the base model of Vaswani et al. (2017), table 3.
+
+use serde::{Deserialize, Serialize};
+
+/// A value that cannot work, the key it stands under, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {message}\nhint: {hint}")]
+pub struct ModelConfigError {
+    /// Dotted key, such as `model.d_model`.
+    pub key: &'static str,
+    /// What is wrong, with value and limit.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// Which architecture; see `arch/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// "Attention Is All You Need", Vaswani et al. 2017.
+    #[default]
+    Transformer,
+}
+
+/// Where layer normalisation stands in a sub-layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormPosition {
+    /// `norm(x + sublayer(x))`, as in the paper.
+    #[default]
+    Post,
+    /// `x + sublayer(norm(x))` and one more norm behind the last layer (Xiong et al. 2020).
+    Pre,
+}
+
+/// The function between the two maps of the feed-forward sub-layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `max(0, x)`, as in the paper.
+    #[default]
+    Relu,
+    /// `x Φ(x)`, the exact form with erf (Hendrycks and Gimpel 2016).
+    Gelu,
+    /// `silu(x W_g) ⊙ (x W_1)`, a gated unit with a third weight (Shazeer 2020).
+    Swiglu,
+}
+
+/// Which of source embedding, target embedding and output projection are one matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tie {
+    /// Three matrices.
+    None,
+    /// Target embedding and output projection are one (Press and Wolf 2017).
+    Target,
+    /// All three are one; needs a shared vocabulary (the paper, section 3.4).
+    All,
+}
+
+/// How positions meet embeddings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionMerge {
+    /// `embedding + position`, as in the paper.
+    #[default]
+    Sum,
+    /// `[embedding; position]`, each `d_model / 2` wide.
+    Concat,
+}
+
+/// The `[model]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// Which architecture.
+    pub arch: Architecture,
+    /// Width of every layer's input and output.
+    pub d_model: usize,
+    /// Encoder layers.
+    pub encoder_layers: usize,
+    /// Decoder layers.
+    pub decoder_layers: usize,
+    /// Attention heads; divides `d_model`.
+    pub n_heads: usize,
+    /// Inner width of the feed-forward sub-layer.
+    pub d_ff: usize,
+    /// Dropout rate wherever no rate of its own is given.
+    pub dropout: f64,
+    /// Dropout on the sum of embedding and position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_dropout: Option<f64>,
+    /// Dropout on attention weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention_dropout: Option<f64>,
+    /// Dropout behind the activation of the feed-forward sub-layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feed_forward_dropout: Option<f64>,
+    /// Dropout on every sub-layer's output before it joins the residual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub residual_dropout: Option<f64>,
+    /// Where layer normalisation stands.
+    pub norm: NormPosition,
+    /// The feed-forward activation.
+    pub activation: Activation,
+    /// Which embeddings are one; by default `all` for a shared vocabulary, else `target`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tie: Option<Tie>,
+    /// How positions meet embeddings.
+    pub position_merge: PositionMerge,
+    /// Multiply embeddings by the square root of their width (the paper, section 3.4).
+    pub embedding_scale: bool,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            arch: Architecture::Transformer,
+            d_model: 512,
+            encoder_layers: 6,
+            decoder_layers: 6,
+            n_heads: 8,
+            d_ff: 2048,
+            dropout: 0.1,
+            embedding_dropout: None,
+            attention_dropout: None,
+            feed_forward_dropout: None,
+            residual_dropout: None,
+            norm: NormPosition::Post,
+            activation: Activation::Relu,
+            tie: None,
+            position_merge: PositionMerge::Sum,
+            embedding_scale: true,
+        }
+    }
+}
+
+/// The dropout rate of each place, resolved from [`ModelConfig`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DropoutRates {
+    /// On the sum of embedding and position.
+    pub embedding: f64,
+    /// On attention weights.
+    pub attention: f64,
+    /// Behind the feed-forward activation.
+    pub feed_forward: f64,
+    /// On a sub-layer's output.
+    pub residual: f64,
+}
+
+impl ModelConfig {
+    /// The rate of each place: its own where given, `dropout` elsewhere.
+    pub fn dropout_rates(&self) -> DropoutRates {
+        DropoutRates {
+            embedding: self.embedding_dropout.unwrap_or(self.dropout),
+            attention: self.attention_dropout.unwrap_or(self.dropout),
+            feed_forward: self.feed_forward_dropout.unwrap_or(self.dropout),
+            residual: self.residual_dropout.unwrap_or(self.dropout),
+        }
+    }
+
+    /// Checks what can be checked before any corpus is read.
+    ///
+    /// # Errors
+    /// Names the first key whose value cannot work.
+    pub fn validate(&self) -> Result<(), ModelConfigError> {
+        let fail = |key, message, hint: &str| Err(ModelConfigError { key, message, hint: hint.into() });
+        for (key, value) in [
+            ("model.d_model", self.d_model),
+            ("model.encoder_layers", self.encoder_layers),
+            ("model.decoder_layers", self.decoder_layers),
+            ("model.n_heads", self.n_heads),
+            ("model.d_ff", self.d_ff),
+        ] {
+            if value == 0 {
+                return fail(key, "0 is below the least value 1".into(), "the base model of the paper uses the defaults");
+            }
+        }
+        if !self.d_model.is_multiple_of(self.n_heads) {
+            return fail(
+                "model.n_heads",
+                format!("d_model {} is not divisible by n_heads {}", self.d_model, self.n_heads),
+                "choose n_heads so that d_model / n_heads is whole, 32 to 64 is common",
+            );
+        }
+        let encoding_width = self.embedding_width();
+        if !encoding_width.is_multiple_of(2) || (self.position_merge == PositionMerge::Concat && !self.d_model.is_multiple_of(4)) {
+            return fail(
+                "model.d_model",
+                format!("d_model {} leaves an odd width for sine and cosine pairs", self.d_model),
+                "use a multiple of 2, or of 4 with position_merge = \"concat\"",
+            );
+        }
+        let rates = self.dropout_rates();
+        for (key, rate) in [
+            ("model.dropout", self.dropout),
+            ("model.embedding_dropout", rates.embedding),
+            ("model.attention_dropout", rates.attention),
+            ("model.feed_forward_dropout", rates.feed_forward),
+            ("model.residual_dropout", rates.residual),
+        ] {
+            if !(0.0..1.0).contains(&rate) {
+                return fail(key, format!("{rate} is not in 0 <= rate < 1"), "0.1 suits large corpora, 0.3 small ones");
+            }
+        }
+        Ok(())
+    }
+
+    /// Which embeddings are one, the default resolved.
+    ///
+    /// # Errors
+    /// `all` with two vocabularies.
+    pub fn resolved_tie(&self, shared_vocabulary: bool) -> Result<Tie, ModelConfigError> {
+        match (self.tie, shared_vocabulary) {
+            (Some(Tie::All), false) => Err(ModelConfigError {
+                key: "model.tie",
+                message: "\"all\" needs one vocabulary for both sides, but tokenizer.shared is false".into(),
+                hint: "set tokenizer.shared = true or model.tie = \"target\"".into(),
+            }),
+            (Some(tie), _) => Ok(tie),
+            (None, true) => Ok(Tie::All),
+            (None, false) => Ok(Tie::Target),
+        }
+    }
+
+    /// Width of an embedding before positions join it: `d_model`, or half of it with `concat`.
+    pub fn embedding_width(&self) -> usize {
+        match self.position_merge {
+            PositionMerge::Sum => self.d_model,
+            PositionMerge::Concat => self.d_model / 2,
+        }
+    }
+}
+
+/// How a hypothesis' log-probability is made comparable across lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LengthPenaltyKind {
+    /// Divide by `((5 + length) / 6) ^ length_penalty` (Wu et al. 2016, eq. 14).
+    #[default]
+    Gnmt,
+    /// Divide by `length ^ length_penalty`; with 1 the average log-probability of a token.
+    Average,
+}
+
+/// The `[decoding]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecodingConfig {
+    /// Hypotheses kept for a sentence; 1 is greedy search.
+    pub beam: usize,
+    /// Exponent of the length penalty; 0 is none.
+    pub length_penalty: f64,
+    /// Form of the length penalty.
+    pub length_penalty_kind: LengthPenaltyKind,
+    /// Longest output: this many target tokens for each source token, and 10 more.
+    pub max_length_ratio: f64,
+    /// Most source tokens translated at once, beams not counted, padding counted.
+    pub batch_tokens: usize,
+}
+
+impl Default for DecodingConfig {
+    fn default() -> Self {
+        Self {
+            beam: 5,
+            length_penalty: 1.0,
+            length_penalty_kind: LengthPenaltyKind::Gnmt,
+            max_length_ratio: 2.0,
+            batch_tokens: 2048,
+        }
+    }
+}
+
+impl DecodingConfig {
+    /// Checks the values against their limits.
+    ///
+    /// # Errors
+    /// Names the first key whose value cannot work.
+    pub fn validate(&self) -> Result<(), ModelConfigError> {
+        let fail = |key, message, hint: &str| Err(ModelConfigError { key, message, hint: hint.into() });
+        if self.beam == 0 || self.beam > 256 {
+            return fail("decoding.beam", format!("{} is not in 1 to 256", self.beam), "4 or 5 is common, 1 is greedy");
+        }
+        if !self.length_penalty.is_finite() || self.length_penalty < 0.0 {
+            return fail("decoding.length_penalty", format!("{} is below 0", self.length_penalty), "0.6 to 1 is common");
+        }
+        if !self.max_length_ratio.is_finite() || self.max_length_ratio <= 0.0 {
+            return fail("decoding.max_length_ratio", format!("{} is not above 0", self.max_length_ratio), "2 is common");
+        }
+        if self.batch_tokens == 0 {
+            return fail("decoding.batch_tokens", "0 is below the least value 1".into(), "2048 suits a CPU");
+        }
+        Ok(())
+    }
+}
