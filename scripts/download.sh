@@ -155,7 +155,7 @@ fetch() {
     local status=0
     transfer "$url" "$file.part" || status=$?
     # 22, 33, 36 (curl) and 8 (wget): the server answered, but not to a request for the rest. Start from the beginning.
-    if [[ $status =~ ^(22|33|36|8)$ && -e $file.part ]]; then
+    if [[ $status =~ ^(22|33|36|8)$ && -s $file.part ]]; then
         rm -f "$file.part"
         status=0
         transfer "$url" "$file.part" || status=$?
