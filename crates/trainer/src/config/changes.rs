@@ -1,0 +1,120 @@
+//! What may change between a run and its resumption.
+//!
+//! Weights and optimizer go on only in the same model, over the same tokens, in the same order of batches. All else may
+//! change, and the log says so.
+
+use serde_json::Value;
+
+use super::Config;
+
+/// Keys, and all below them, that a resumed run must share with its beginning, and why.
+const FIXED: [(&str, &str); 13] = [
+    ("model", MODEL),
+    ("tokenizer", TOKENS),
+    ("data.source", TOKENS),
+    ("data.target", TOKENS),
+    ("data.train", ORDER),
+    ("data.max_length", ORDER),
+    ("data.deduplicate", ORDER),
+    ("seed", ORDER),
+    ("training.batch_tokens", ORDER),
+    ("training.accumulate", ORDER),
+    ("training.window", ORDER),
+    (
+        "training.optimizer.kind",
+        "the checkpoint's optimizer state belongs to another optimizer",
+    ),
+    (
+        "training.ema",
+        "the checkpoint's average of weights was taken with another decay",
+    ),
+];
+
+const MODEL: &str = "the checkpoint's weights belong to another model";
+const TOKENS: &str = "the checkpoint's embeddings belong to other tokens";
+const ORDER: &str = "the order of batches would be another";
+
+/// A changed config with which the run cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the config differs from the one this run began with:{lines}\nhint: {HINT}", lines = lines(differences))]
+pub struct ResumeError {
+    /// The keys that differ.
+    pub differences: Vec<Difference>,
+}
+
+const HINT: &str = "start over with --fresh, or beside it with another name or --run-dir; or undo the change";
+
+/// A key with two values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Dotted key.
+    pub key: String,
+    /// Value of the run so far; None where the key was absent.
+    pub old: Option<String>,
+    /// Value of the config as it is now.
+    pub new: Option<String>,
+    /// Why that cannot go on; empty for what may change.
+    pub reason: &'static str,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |value: &Option<String>| value.clone().unwrap_or("(absent)".into());
+        write!(f, "{} was {}, now {}", self.key, text(&self.old), text(&self.new))
+    }
+}
+
+fn lines(differences: &[Difference]) -> String {
+    differences
+        .iter()
+        .map(|difference| format!("\n  {difference} ({})", difference.reason))
+        .collect()
+}
+
+/// Compares the config of a run with the one it shall go on with. Gives a line for every change that is allowed.
+///
+/// # Errors
+/// A change with which the run would not be the same run: see the module's beginning.
+pub fn compare_for_resume(old: &Config, new: &Config) -> Result<Vec<String>, ResumeError> {
+    let value = |config: &Config| serde_json::to_value(config).expect("a config has a form in JSON");
+    let mut differences = vec![];
+    compare(String::new(), Some(&value(old)), Some(&value(new)), &mut differences);
+    let (refused, allowed): (Vec<_>, Vec<_>) = differences.into_iter().partition(|found| !found.reason.is_empty());
+    if refused.is_empty() {
+        Ok(allowed.iter().map(Difference::to_string).collect())
+    } else {
+        Err(ResumeError { differences: refused })
+    }
+}
+
+fn compare(key: String, old: Option<&Value>, new: Option<&Value>, differences: &mut Vec<Difference>) {
+    if old == new {
+        return;
+    }
+    if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old, new) {
+        let added = new.keys().filter(|key| !old.contains_key(*key));
+        for name in old.keys().chain(added) {
+            let below = if key.is_empty() {
+                name.clone()
+            } else {
+                format!("{key}.{name}")
+            };
+            compare(below, old.get(name), new.get(name), differences);
+        }
+        return;
+    }
+    let text = |value: Option<&Value>| value.map(Value::to_string);
+    let reason = FIXED
+        .iter()
+        .find(|(fixed, _)| {
+            key.strip_prefix(fixed)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+        .map_or("", |(_, reason)| reason);
+    differences.push(Difference {
+        old: text(old),
+        new: text(new),
+        key,
+        reason,
+    });
+}
