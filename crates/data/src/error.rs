@@ -1,6 +1,6 @@
 //! What can go wrong with a user's files, each told with the file, the line where there is one, and a hint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The result of everything in this crate that touches a user's files.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
@@ -32,6 +32,16 @@ pub enum DataError {
         /// What to do about it.
         hint: String,
     },
+    /// No file stands where a corpus should.
+    #[error("no corpus at {corpus}: tried {tried}\nhint: {hint}", corpus = .corpus.display())]
+    Missing {
+        /// The path as the config names it.
+        corpus: PathBuf,
+        /// The files that were looked for, joined by commas.
+        tried: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// A setting that cannot work.
     #[error("{key}: {message}\nhint: {hint}")]
     Setting {
@@ -42,4 +52,20 @@ pub enum DataError {
         /// What to do about it.
         hint: String,
     },
+}
+
+impl DataError {
+    /// An [`Io`](DataError::Io) error with the hint that fits what the system said.
+    pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        let hint = match source.kind() {
+            ErrorKind::NotFound => "check the path; relative paths in a config count from the config file's folder",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "check the permissions of the file and its folder",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or choose another run folder",
+            ErrorKind::IsADirectory => "this is a folder; name a file",
+            _ => "",
+        };
+        let hint = if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") };
+        DataError::Io { action, path: path.to_owned(), source, hint }
+    }
 }

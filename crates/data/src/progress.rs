@@ -18,3 +18,27 @@ impl Progress for NoProgress {
     fn advance(&self, _units: u64) {}
     fn finish(&self) {}
 }
+
+/// A step under way; it is finished when this is dropped, so an error in the middle takes the bar down too.
+pub struct Step<'a> {
+    progress: &'a dyn Progress,
+}
+
+impl<'a> Step<'a> {
+    /// Begins a step, see [`Progress::begin`].
+    pub fn begin(progress: &'a dyn Progress, label: &str, total: Option<u64>) -> Self {
+        progress.begin(label, total);
+        Self { progress }
+    }
+
+    /// `units` more are done.
+    pub fn advance(&self, units: u64) {
+        self.progress.advance(units);
+    }
+}
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        self.progress.finish();
+    }
+}
