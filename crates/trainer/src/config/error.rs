@@ -89,6 +89,26 @@ impl From<ember_model::config::ModelConfigError> for ConfigError {
     }
 }
 
+impl From<ember_data::DataError> for ConfigError {
+    fn from(error: ember_data::DataError) -> Self {
+        match error {
+            ember_data::DataError::Setting { key, message, hint } => Self::invalid(key, message, &hint),
+            other => {
+                let text = other.to_string();
+                let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+                let (key, place, excerpt) = (String::new(), String::new(), None);
+                Self {
+                    place,
+                    key,
+                    message: message.into(),
+                    excerpt,
+                    hint: hint.into(),
+                }
+            }
+        }
+    }
+}
+
 impl Excerpt {
     /// The line of `text` on which the byte range `span` begins.
     pub(super) fn of(text: &str, span: std::ops::Range<usize>) -> Self {

@@ -1,7 +1,5 @@
 //! Limits of every value, checked before any work.
 
-use ember_data::config::TokenizerKind;
-
 use super::{Config, ConfigError, Optimizer, Schedule, TrainingConfig, ValidationConfig};
 
 type Checked = Result<(), ConfigError>;
@@ -14,7 +12,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_name()?;
         self.validate_data()?;
-        self.validate_tokenizer()?;
+        self.tokenizer.validate()?;
         self.model.validate()?;
         self.model.resolved_tie(self.tokenizer.shared)?;
         self.training.validate()?;
@@ -77,65 +75,6 @@ impl Config {
             )?;
         }
         Ok(())
-    }
-
-    fn validate_tokenizer(&self) -> Checked {
-        let tokenizer = &self.tokenizer;
-        at_least(
-            "tokenizer.vocabulary",
-            tokenizer.vocabulary,
-            5,
-            "8000 suits small corpora, 32000 large ones",
-        )?;
-        let rate = f64::from(tokenizer.dropout);
-        below_one("tokenizer.dropout", rate, "0.1 is the paper's value, 0 is off")?;
-        let bpe = tokenizer.kind == TokenizerKind::Bpe;
-        let only_bpe = |given: bool, key| {
-            ensure(
-                bpe || !given,
-                key,
-                || "it belongs to kind = \"bpe\" alone".into(),
-                "take it out, or use kind = \"bpe\"",
-            )
-        };
-        only_bpe(rate > 0.0, "tokenizer.dropout")?;
-        only_bpe(tokenizer.pretokenized, "tokenizer.pretokenized")?;
-        only_bpe(tokenizer.merges.is_some(), "tokenizer.merges")?;
-        ensure(
-            tokenizer.merges.is_none() || tokenizer.pretokenized,
-            "tokenizer.merges",
-            || "it needs pretokenized = true".into(),
-            "for raw text say how many entries there shall be: vocabulary = 8000",
-        )?;
-        let sentencepiece = tokenizer.kind == TokenizerKind::Sentencepiece;
-        let hint = "model = \"path/to/file.model\" belongs to kind = \"sentencepiece\"";
-        ensure(
-            sentencepiece == tokenizer.model.is_some(),
-            "tokenizer.model",
-            || {
-                if sentencepiece {
-                    "kind \"sentencepiece\" needs a model"
-                } else {
-                    "this kind takes no model"
-                }
-                .into()
-            },
-            hint,
-        )?;
-        let two = sentencepiece && !tokenizer.shared;
-        ensure(
-            two == tokenizer.target_model.is_some(),
-            "tokenizer.target_model",
-            || {
-                if two {
-                    "shared = false needs a second model"
-                } else {
-                    "one shared model is enough"
-                }
-                .into()
-            },
-            "a second model belongs to kind = \"sentencepiece\" with shared = false",
-        )
     }
 }
 

@@ -1,0 +1,258 @@
+//! Writing, verifying, listing and pruning the folders `checkpoints/<update>/`.
+//!
+//! A checkpoint is written to `.tmp-<update>-<process>`, every file and the folder itself is forced to disk, and only
+//! then it gets its name. So a folder whose name is a number was complete once; the manifest tells whether it still is.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::manifest::{MANIFEST, Manifest, Summing};
+use super::{CheckpointError, During, Result};
+
+const TEMPORARY: &str = ".tmp-";
+const REPLACED: &str = ".old-";
+
+/// Where the content of a checkpoint's file comes from.
+pub enum Content<'a> {
+    /// From memory.
+    Bytes(&'a [u8]),
+    /// From a function that writes it, so that it need not be in memory as a whole.
+    Writer(&'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>),
+}
+
+/// Writes `checkpoints/<update>/` with these files and their manifest. An older checkpoint of the same update is
+/// replaced.
+///
+/// # Errors
+/// What the system refuses. Nothing but a temporary folder is left behind then.
+pub fn write_checkpoint(checkpoints: &Path, update: u64, files: &mut [(&str, Content<'_>)]) -> Result<PathBuf> {
+    fs::create_dir_all(checkpoints).during("create", checkpoints)?;
+    let temporary = checkpoints.join(format!("{TEMPORARY}{update}-{}", std::process::id()));
+    remove_folder(&temporary)?;
+    fs::create_dir(&temporary).during("create", &temporary)?;
+    let written = write_files(&temporary, files).and_then(|()| publish(checkpoints, &temporary, update));
+    if written.is_err() {
+        // A disk that is full has room again for the next attempt; the error that is told is the first one.
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    written
+}
+
+fn write_files(folder: &Path, files: &mut [(&str, Content<'_>)]) -> Result<()> {
+    let mut manifest = Manifest::default();
+    for (name, content) in files {
+        let path = folder.join(&*name);
+        let mut file = Summing::new(BufWriter::with_capacity(
+            1 << 20,
+            File::create(&path).during("create", &path)?,
+        ));
+        match content {
+            Content::Bytes(bytes) => file.write_all(bytes),
+            Content::Writer(write) => write(&mut file),
+        }
+        .during("write", &path)?;
+        let (file, entry) = file.finish().during("write", &path)?;
+        file.sync_all().during("write", &path)?;
+        manifest.files.insert(name.to_string(), entry);
+    }
+    let path = folder.join(MANIFEST);
+    let mut file = File::create(&path).during("create", &path)?;
+    file.write_all(&manifest.to_json()).during("write", &path)?;
+    file.sync_all().during("write", &path)?;
+    sync_folder(folder)
+}
+
+/// Gives the finished temporary folder its name.
+fn publish(checkpoints: &Path, temporary: &Path, update: u64) -> Result<PathBuf> {
+    let folder = folder(checkpoints, update);
+    let replaced = checkpoints.join(format!("{REPLACED}{update}-{}", std::process::id()));
+    let replaces = folder.exists();
+    if replaces {
+        remove_folder(&replaced)?;
+        fs::rename(&folder, &replaced).during("rename", &folder)?;
+    }
+    fs::rename(temporary, &folder).during("rename", temporary)?;
+    sync_folder(checkpoints)?;
+    if replaces {
+        remove_folder(&replaced)?;
+    }
+    Ok(folder)
+}
+
+/// The folder of an update's checkpoint, whether it exists or not.
+pub fn folder(checkpoints: &Path, update: u64) -> PathBuf {
+    checkpoints.join(update.to_string())
+}
+
+/// The updates of all complete checkpoints, in order. Empty if the folder does not exist.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn list(checkpoints: &Path) -> Result<Vec<u64>> {
+    let mut updates = vec![];
+    for name in names(checkpoints)? {
+        let Ok(update) = name.parse::<u64>() else { continue };
+        if update.to_string() == name && checkpoints.join(&name).join(MANIFEST).is_file() {
+            updates.push(update);
+        }
+    }
+    updates.sort_unstable();
+    Ok(updates)
+}
+
+/// Checks every file of a checkpoint against its manifest.
+///
+/// # Errors
+/// [`CheckpointError::Damaged`] names the file that is not what was written, and the newest intact checkpoint beside it.
+pub fn verify(checkpoint: &Path) -> Result<Manifest> {
+    check(checkpoint).map_err(|error| match error {
+        CheckpointError::Damaged { path, message, .. } => CheckpointError::Damaged {
+            path,
+            message,
+            hint: alternative(checkpoint),
+        },
+        other => other,
+    })
+}
+
+fn check(checkpoint: &Path) -> Result<Manifest> {
+    let manifest = Manifest::read(checkpoint)?;
+    for (name, entry) in &manifest.files {
+        entry.check(&checkpoint.join(name))?;
+    }
+    Ok(manifest)
+}
+
+fn alternative(damaged: &Path) -> String {
+    let checkpoints = damaged.parent().unwrap_or(Path::new("."));
+    let own: Option<u64> = damaged
+        .file_name()
+        .and_then(OsStr::to_str)
+        .and_then(|name| name.parse().ok());
+    let others = list(checkpoints).unwrap_or_default();
+    match others
+        .into_iter()
+        .rev()
+        .find(|&update| Some(update) != own && check(&folder(checkpoints, update)).is_ok())
+    {
+        Some(update) => format!("the newest intact checkpoint is {update}: --checkpoint {update}"),
+        None => "no other checkpoint of this run is intact; start over with --fresh".into(),
+    }
+}
+
+/// The newest checkpoint that is intact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumable {
+    /// Its update.
+    pub update: u64,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// Looks for the newest intact checkpoint, to go on from; damaged ones are passed over with a warning each, for the
+/// log. A run without checkpoints gives None.
+///
+/// # Errors
+/// A folder that cannot be read; checkpoints of which none is intact.
+pub fn find_resumable(checkpoints: &Path) -> Result<(Option<Resumable>, Vec<String>)> {
+    let mut warnings = vec![];
+    let mut last = None;
+    for update in list(checkpoints)?.into_iter().rev() {
+        let folder = folder(checkpoints, update);
+        match check(&folder) {
+            Ok(_) => return Ok((Some(Resumable { update, folder }), warnings)),
+            Err(CheckpointError::Damaged { path, message, .. }) => {
+                warnings.push(format!(
+                    "{}: {message}; going back to an older checkpoint",
+                    path.display()
+                ));
+                last = Some(CheckpointError::Damaged {
+                    path,
+                    message,
+                    hint: alternative(&folder),
+                });
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    last.map_or(Ok((None, warnings)), Err)
+}
+
+/// Removes every checkpoint that is not in `keep`.
+///
+/// # Errors
+/// What the system refuses.
+pub fn prune(checkpoints: &Path, keep: &BTreeSet<u64>) -> Result<()> {
+    for update in list(checkpoints)? {
+        if !keep.contains(&update) {
+            // First out of sight, so that a half removed checkpoint is never taken for a whole one.
+            let doomed = checkpoints.join(format!("{TEMPORARY}{update}-{}", std::process::id()));
+            remove_folder(&doomed)?;
+            let folder = folder(checkpoints, update);
+            fs::rename(&folder, &doomed).during("rename", &folder)?;
+            remove_folder(&doomed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what dead processes left behind, and brings back a checkpoint that was set aside to be replaced. To be called
+/// under the [run lock](super::lock::RunLock): nobody else writes then.
+///
+/// # Errors
+/// What the system refuses.
+pub fn clean_up(checkpoints: &Path) -> Result<()> {
+    for name in names(checkpoints)? {
+        let path = checkpoints.join(&name);
+        if let Some(rest) = name.strip_prefix(REPLACED) {
+            let update = rest.split('-').next().and_then(|update| update.parse().ok());
+            let home = update.map(|update: u64| folder(checkpoints, update));
+            match home {
+                Some(home) if !home.exists() && check(&path).is_ok() => {
+                    fs::rename(&path, &home).during("rename", &path)?;
+                }
+                _ => remove_folder(&path)?,
+            }
+        } else if name.starts_with(TEMPORARY) {
+            if path.is_dir() {
+                remove_folder(&path)?
+            } else {
+                fs::remove_file(&path).during("remove", &path)?
+            }
+        }
+    }
+    Ok(())
+}
+
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries.during("read", folder)?,
+    };
+    let mut names = vec![];
+    for entry in entries {
+        names.extend(entry.during("read", folder)?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).during("remove", folder),
+        _ => Ok(()),
+    }
+}
+
+/// Makes names in a folder durable. Systems that cannot open folders do that by themselves.
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .during("write", folder)
+    } else {
+        Ok(())
+    }
+}

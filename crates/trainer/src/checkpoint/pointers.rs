@@ -1,0 +1,121 @@
+//! `checkpoints/best` and `checkpoints/last`: small text files that hold the number of a checkpoint.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::files::{folder, list, sync_folder};
+use super::{CheckpointError, During, Result};
+
+/// A name for one of the checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pointer {
+    /// The best by the validation metric.
+    Best,
+    /// The newest.
+    Last,
+}
+
+impl Pointer {
+    /// Name of the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pointer::Best => "best",
+            Pointer::Last => "last",
+        }
+    }
+
+    /// Points to the checkpoint of `update`.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn write(self, checkpoints: &Path, update: u64) -> Result<()> {
+        let path = checkpoints.join(self.name());
+        write_whole(&path, format!("{update}\n").as_bytes())
+    }
+
+    /// The update pointed to, None if nothing was written yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds no number.
+    pub fn read(self, checkpoints: &Path) -> Result<Option<u64>> {
+        let path = checkpoints.join(self.name());
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text.during("read", &path)?,
+        };
+        match text.trim().parse() {
+            Ok(update) => Ok(Some(update)),
+            Err(_) => Err(CheckpointError::Damaged {
+                message: format!("{:?} is not the number of a checkpoint", text.trim()),
+                hint: format!("give the number of one of {}", available(checkpoints)),
+                path,
+            }),
+        }
+    }
+}
+
+/// The folder of `best`, `last`, `average`, an update's number, or a path: what `--checkpoint` takes. Without a
+/// validation so far `best` is the last.
+///
+/// # Errors
+/// A checkpoint that does not exist, with those that do.
+pub fn resolve(run: &Path, checkpoint: &str) -> Result<PathBuf> {
+    let checkpoints = run.join("checkpoints");
+    let missing = |message: String| CheckpointError::Missing {
+        path: checkpoints.clone(),
+        message,
+        hint: format!("there are {}", available(&checkpoints)),
+    };
+    let newest = || list(&checkpoints).map(|updates| updates.last().copied());
+    let update = match checkpoint {
+        "best" => Pointer::Best
+            .read(&checkpoints)?
+            .map_or_else(newest, |update| Ok(Some(update)))?,
+        "last" => Pointer::Last
+            .read(&checkpoints)?
+            .map_or_else(newest, |update| Ok(Some(update)))?,
+        "average" => {
+            let average = checkpoints.join("average");
+            let message = "there is no averaged checkpoint; `ember average` writes it";
+            return if average.is_dir() {
+                Ok(average)
+            } else {
+                Err(missing(message.into()))
+            };
+        }
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() => number.parse().ok(),
+        path if Path::new(path).is_dir() => return Ok(path.into()),
+        _ => None,
+    };
+    match update.map(|update| folder(&checkpoints, update)) {
+        Some(folder) if folder.is_dir() => Ok(folder),
+        _ => Err(missing(format!("there is no checkpoint {checkpoint:?}"))),
+    }
+}
+
+fn available(checkpoints: &Path) -> String {
+    match list(checkpoints).unwrap_or_default().as_slice() {
+        [] => "no checkpoints yet".into(),
+        updates => updates.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// What the system refuses.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".tmp-{name}-{}", std::process::id()));
+    let mut file = File::create(&temporary).during("create", &temporary)?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .during("write", &temporary)?;
+    fs::rename(&temporary, path).during("write", path)?;
+    sync_folder(folder)
+}

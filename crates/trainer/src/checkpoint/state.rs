@@ -1,0 +1,171 @@
+//! `state.json`: what a run must remember beside weights and optimizer, so that it goes on as if never stopped.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{CheckpointError, During, Result};
+use crate::config::Metric;
+use crate::duration::Progress;
+use crate::schedule::{Outcome, PlateauState};
+
+/// Name of the file.
+pub const STATE: &str = "state.json";
+
+/// Version of the state's form.
+pub const VERSION: u32 = 1;
+
+/// A validation's value and the update it was taken at.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scored {
+    /// The update.
+    pub update: u64,
+    /// Value of the validation metric.
+    pub score: f64,
+}
+
+/// Where a run stands; `P` is the batcher's position.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State<P> {
+    /// Version of this form.
+    pub version: u32,
+    /// Updates made, skipped ones included.
+    pub update: u64,
+    /// Epochs completed.
+    pub epoch: u64,
+    /// The next batch.
+    pub position: P,
+    /// Source tokens trained on.
+    pub source_tokens: u64,
+    /// Target tokens trained on.
+    pub target_tokens: u64,
+    /// Sentence pairs trained on.
+    pub sentences: u64,
+    /// Updates left out because loss or gradient was not finite.
+    pub skipped: u64,
+    /// How many of them in a row, up to now.
+    pub skipped_in_a_row: u32,
+    /// The metric that `best` and `kept` are measured in.
+    pub metric: Metric,
+    /// The best validation so far.
+    pub best: Option<Scored>,
+    /// Validations in a row since then.
+    pub stalled: u32,
+    /// What the `plateau` schedule remembers.
+    pub plateau: PlateauState,
+    /// The validated checkpoints that still exist, oldest first.
+    pub kept: Vec<Scored>,
+}
+
+impl<P> State<P> {
+    /// The state before the first update.
+    pub fn new(position: P, metric: Metric) -> Self {
+        Self {
+            version: VERSION,
+            update: 0,
+            epoch: 0,
+            position,
+            source_tokens: 0,
+            target_tokens: 0,
+            sentences: 0,
+            skipped: 0,
+            skipped_in_a_row: 0,
+            metric,
+            best: None,
+            stalled: 0,
+            plateau: PlateauState::default(),
+            kept: vec![],
+        }
+    }
+
+    /// The counters that durations are measured in.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            updates: self.update,
+            epochs: self.epoch,
+            target_tokens: self.target_tokens,
+        }
+    }
+
+    /// Takes note of a validation at the present update: best, patience, and the checkpoint to be kept.
+    pub fn validated(&mut self, score: f64) -> Outcome {
+        let scored = Scored {
+            update: self.update,
+            score,
+        };
+        self.kept.retain(|kept| kept.update != self.update);
+        self.kept.push(scored);
+        // The first validation is the best so far, whatever it says; only NaN is not.
+        if !score.is_nan() && self.best.is_none_or(|best| self.metric.is_better(score, best.score)) {
+            self.best = Some(scored);
+            self.stalled = 0;
+            Outcome::Improved
+        } else {
+            self.stalled += 1;
+            Outcome::Stalled
+        }
+    }
+
+    /// Goes on with another metric: what was measured in the old one says nothing in the new one.
+    pub fn change_metric(&mut self, metric: Metric) {
+        if self.metric != metric {
+            self.metric = metric;
+            self.best = None;
+            self.stalled = 0;
+            self.kept.clear();
+        }
+    }
+
+    /// Which of `existing` checkpoints stay: the best `keep_best`, the last `keep_last`, and always the best and the
+    /// present one. Forgets the scores of the others.
+    pub fn keep(&mut self, existing: &[u64], keep_best: usize, keep_last: usize) -> BTreeSet<u64> {
+        let mut ranked = self.kept.clone();
+        ranked.retain(|kept| !kept.score.is_nan());
+        // Of two equal ones the older is the better: nothing was gained since.
+        ranked.sort_by(|a, b| {
+            let order = a.score.total_cmp(&b.score);
+            let order = if self.metric == Metric::Loss {
+                order
+            } else {
+                order.reverse()
+            };
+            order.then(a.update.cmp(&b.update))
+        });
+        let mut last: Vec<u64> = existing.to_vec();
+        last.sort_unstable();
+        let mut keep: BTreeSet<u64> = last.iter().rev().take(keep_last).copied().collect();
+        keep.extend(ranked.iter().take(keep_best).map(|kept| kept.update));
+        keep.extend(self.best.map(|best| best.update));
+        keep.insert(self.update);
+        self.kept.retain(|kept| keep.contains(&kept.update));
+        keep
+    }
+}
+
+impl<P: Serialize + DeserializeOwned> State<P> {
+    /// The content of `state.json`.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self).expect("a state has a form in JSON");
+        text.push(b'\n');
+        text
+    }
+
+    /// Reads a checkpoint's `state.json`.
+    ///
+    /// # Errors
+    /// A file that is missing or does not read.
+    pub fn read(checkpoint: &Path) -> Result<Self> {
+        let path = checkpoint.join(STATE);
+        let text = fs::read(&path).during("read", &path)?;
+        serde_json::from_slice(&text).map_err(|error| CheckpointError::Damaged {
+            path,
+            message: error.to_string(),
+            hint: "another version of the program may have written it; start over with --fresh".into(),
+        })
+    }
+}
