@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{DataError, Result};
+
 /// One path or several: `train = "a"` and `train = ["a", "b"]` mean what they look like.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -84,7 +86,8 @@ pub enum TokenizerKind {
 pub struct TokenizerConfig {
     /// How text becomes tokens.
     pub kind: TokenizerKind,
-    /// Largest number of entries, special tokens included (per side unless `shared`). Words and chars: the most frequent.
+    /// Largest number of entries, the 4 special tokens and for `bpe` the 256 bytes included (per side unless `shared`).
+    /// Words and chars: the most frequent. `sentencepiece` has its model's.
     #[serde(default = "default_vocabulary")]
     pub vocabulary: usize,
     /// One vocabulary for both sides.
@@ -97,7 +100,7 @@ pub struct TokenizerConfig {
     /// `bpe` with `pretokenized`: number of merges to learn; replaces `vocabulary`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merges: Option<usize>,
-    /// BPE-dropout: probability of leaving out a merge while training (Provilkov et al. 2020). 0 is off.
+    /// `bpe`: probability of leaving out a merge while training (BPE-dropout, Provilkov et al. 2020). 0 is off.
     #[serde(default)]
     pub dropout: f32,
     /// `sentencepiece`: the model, or the source side's.
@@ -107,6 +110,104 @@ pub struct TokenizerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_model: Option<PathBuf>,
 }
+
+impl TokenizerConfig {
+    /// Checks the section on its own, without a look at any file.
+    ///
+    /// # Errors
+    ///
+    /// A value outside its limits, or a setting that the kind of tokenizer has no use for.
+    pub fn validate(&self) -> Result<()> {
+        let fault = |key, message: String, hint: &str| {
+            Err(DataError::Setting {
+                key,
+                message,
+                hint: hint.to_owned(),
+            })
+        };
+        let is_bpe = self.kind == TokenizerKind::Bpe;
+        let is_sentencepiece = self.kind == TokenizerKind::Sentencepiece;
+
+        let smallest = if is_bpe {
+            SMALLEST_BPE_VOCABULARY
+        } else {
+            SMALLEST_VOCABULARY
+        };
+        let counts = !is_sentencepiece && self.merges.is_none();
+        if counts && !(smallest..=LARGEST_VOCABULARY).contains(&self.vocabulary) {
+            let message = format!("{} is not between {smallest} and {LARGEST_VOCABULARY}", self.vocabulary);
+            return fault("tokenizer.vocabulary", message, "4000 to 32000 suits most corpora");
+        }
+        if self.pretokenized && !is_bpe {
+            let message = "true has a meaning for kind = \"bpe\" only".to_owned();
+            return fault("tokenizer.pretokenized", message, "leave it out, or set kind = \"bpe\"");
+        }
+        if let Some(merges) = self.merges {
+            if !(is_bpe && self.pretokenized) {
+                let message = format!("{merges} merges are learnt for pre-tokenised bpe only");
+                return fault(
+                    "tokenizer.merges",
+                    message,
+                    "give vocabulary instead, or set pretokenized = true",
+                );
+            }
+            if merges > LARGEST_VOCABULARY {
+                let message = format!("{merges} is above {LARGEST_VOCABULARY}");
+                return fault("tokenizer.merges", message, "4000 to 32000 suits most corpora");
+            }
+        }
+        if !(0.0..=1.0).contains(&self.dropout) {
+            let message = format!("{} is not between 0 and 1", self.dropout);
+            return fault(
+                "tokenizer.dropout",
+                message,
+                "0.1 is the usual value; 0 turns BPE-dropout off",
+            );
+        }
+        if self.dropout > 0.0 && !is_bpe {
+            let message = format!("{} has a meaning for kind = \"bpe\" only", self.dropout);
+            return fault("tokenizer.dropout", message, "leave it out, or set kind = \"bpe\"");
+        }
+        match (&self.model, &self.target_model) {
+            (Some(_), _) if !is_sentencepiece => {
+                let message = "a model is read for kind = \"sentencepiece\" only".to_owned();
+                fault(
+                    "tokenizer.model",
+                    message,
+                    "leave it out, or set kind = \"sentencepiece\"",
+                )
+            }
+            (None, _) if is_sentencepiece => {
+                let message = "is missing, and kind = \"sentencepiece\" reads one".to_owned();
+                fault(
+                    "tokenizer.model",
+                    message,
+                    "name the .model file that SentencePiece wrote",
+                )
+            }
+            (_, Some(_)) if self.shared || !is_sentencepiece => {
+                let message = "is read for kind = \"sentencepiece\" with shared = false only".to_owned();
+                fault("tokenizer.target_model", message, "leave it out, or set shared = false")
+            }
+            (_, None) if is_sentencepiece && !self.shared => {
+                let message = "is missing, and shared = false reads a model for each side".to_owned();
+                fault(
+                    "tokenizer.target_model",
+                    message,
+                    "name the target side's model, or set shared = true",
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The 4 special tokens and one entry.
+const SMALLEST_VOCABULARY: usize = 5;
+/// The 4 special tokens, the 256 bytes and one entry.
+const SMALLEST_BPE_VOCABULARY: usize = 261;
+/// More is a typing error; an embedding table of this height would not fit any accelerator.
+const LARGEST_VOCABULARY: usize = 10_000_000;
 
 fn default_vocabulary() -> usize {
     8000
