@@ -1,1 +1,60 @@
+//! BLEU, chrF/chrF++ and TER, equal to sacreBLEU 2.6.0 down to the counts and the signature.
+//!
+//! # Layout
+//!
+//! | module | job |
+//! |---|---|
+//! | [`bleu`] | BLEU (Papineni et al. 2002): n-gram precisions and the brevity penalty |
+//! | [`smoothing`] | what BLEU does with a precision of zero (Chen and Cherry 2014) |
+//! | [`chrf`] | chrF and chrF++ (Popović 2015, 2017): character and word n-gram F-score |
+//! | [`ter`] | TER (Snover et al. 2006): edits and block shifts per reference word |
+//! | [`tokenize`] | the tokenizers that BLEU and TER share out of mteval and Tercom |
+//! | [`corpus`] | lines beside their references, and the walk over them on all cores |
+//! | [`ngram`] | counted n-grams and their clipped overlap |
+//! | [`signature`] | the `key:value|…` line that makes a score comparable |
+//! | [`warn`] | notices text that was tokenised or lower-cased before scoring |
+//! | [`text`] | Python's idea of white space, on which every count rests |
+//! | [`error`] | what can go wrong, in words |
+//!
+//! Every metric has the same shape: `statistics` of a sentence are plain counts that add up, `score` turns a sum of
+//! them into a number, and `corpus` and `sentence` are these two in a row. A resampling test therefore needs the text
+//! only once.
+//!
+//! ```
+//! use ember_metrics::{Bleu, BleuOptions};
+//!
+//! let bleu = Bleu::new(BleuOptions::default());
+//! let hypotheses = ["The cat sat on the mat.".to_string()];
+//! let references = [vec!["The cat sat on a mat.".to_string()]];
+//! let score = bleu.corpus(&hypotheses, &references)?;
+//! assert_eq!(format!("{:.2}", score.score), "48.89");
+//! assert_eq!(bleu.signature(1), "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
+//! # Ok::<(), ember_metrics::MetricError>(())
+//! ```
+//!
+//! # Known limits
+//!
+//! The Unicode tables are those of the Rust toolchain and of the `regex` crate. A letter or symbol that entered Unicode
+//! in the last few years may be lower-cased or classified differently by an older Python.
 
+pub mod bleu;
+pub mod chrf;
+pub mod corpus;
+pub mod error;
+pub mod ngram;
+pub mod signature;
+pub mod smoothing;
+pub mod ter;
+pub mod text;
+pub mod tokenize;
+pub mod warn;
+
+pub use bleu::{Bleu, BleuOptions, BleuScore, BleuStatistics};
+pub use chrf::{Chrf, ChrfOptions, ChrfScore, ChrfStatistics};
+pub use corpus::Reference;
+pub use error::MetricError;
+pub use signature::{SACREBLEU_VERSION, VARIABLE_REFERENCES};
+pub use smoothing::Smoothing;
+pub use ter::{Ter, TerOptions, TerScore, TerStatistics};
+pub use tokenize::BleuTokenizer;
+pub use warn::looks_processed;
