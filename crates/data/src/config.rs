@@ -66,6 +66,62 @@ fn default_max_length() -> usize {
     128
 }
 
+/// Longest `max_length`: attention over more would not fit into any machine's memory.
+const LONGEST: usize = 65_536;
+
+impl DataConfig {
+    /// Checks what can be checked without looking at files.
+    ///
+    /// # Errors
+    ///
+    /// A [`DataError::Setting`] that names the key.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |key, message: String, hint: &str| {
+            Err(DataError::Setting {
+                key,
+                message,
+                hint: hint.into(),
+            })
+        };
+        for (key, extension) in [("data.source", &self.source), ("data.target", &self.target)] {
+            if extension.is_empty() || extension.starts_with('.') || extension.contains(['/', '\\']) {
+                let hint = "give the ending of the file names without its dot, such as \"en\"";
+                return wrong(key, format!("{extension:?} is no file extension"), hint);
+            }
+        }
+        if self.source == self.target {
+            let hint = "the sides are two files whose names differ in their ending, such as train.en and train.de";
+            return wrong(
+                "data.target",
+                format!("{:?} is the source side's extension too", self.target),
+                hint,
+            );
+        }
+        if self.train.as_slice().is_empty() {
+            return wrong(
+                "data.train",
+                "no corpus is named".into(),
+                "name one path, or several in a list",
+            );
+        }
+        if !(1..=LONGEST).contains(&self.max_length) {
+            let message = format!("{} is not between 1 and {LONGEST}", self.max_length);
+            return wrong("data.max_length", message, "128 sub-words hold nearly every sentence");
+        }
+        for name in self.test.keys() {
+            let plain = name
+                .chars()
+                .all(|character| character.is_alphanumeric() || "-_.".contains(character));
+            if !plain || name.is_empty() || name.starts_with('.') || ["train", "valid"].contains(&name.as_str()) {
+                let hint = "use letters, digits, -, _ and dots: files in the run folder are named after it; \
+                            \"train\" and \"valid\" are taken";
+                return wrong("data.test", format!("{name:?} cannot be the name of a test set"), hint);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How text becomes tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -215,4 +271,42 @@ fn default_vocabulary() -> usize {
 
 fn default_true() -> bool {
     true
+}
+
+#[cfg(test)]
+mod data_tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let good = DataConfig {
+            source: "en".into(),
+            target: "de".into(),
+            train: Paths::One("train".into()),
+            valid: "valid".into(),
+            test: BTreeMap::from([("test2016".into(), "test2016".into())]),
+            max_length: 128,
+            deduplicate: false,
+        };
+        good.validate().unwrap();
+        let error = |change: &dyn Fn(&mut DataConfig)| {
+            let mut config = good.clone();
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        assert!(
+            error(&|config| config.source = ".en".into())
+                .starts_with("data.source: \".en\" is no file extension\nhint: ")
+        );
+        assert!(error(&|config| config.target = "en".into()).starts_with("data.target: "));
+        assert!(error(&|config| config.train = Paths::Many(vec![])).starts_with("data.train: "));
+        assert!(error(&|config| config.max_length = 0).starts_with("data.max_length: 0 is not between 1 and 65536\n"));
+        let test = |name: &str| BTreeMap::from([(name.to_owned(), PathBuf::new())]);
+        for name in ["", "a/b", "valid", ".."] {
+            assert!(
+                error(&|config| config.test = test(name)).starts_with("data.test: "),
+                "{name}"
+            );
+        }
+    }
 }

@@ -60,12 +60,23 @@ impl DataError {
         use std::io::ErrorKind;
         let hint = match source.kind() {
             ErrorKind::NotFound => "check the path; relative paths in a config count from the config file's folder",
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "check the permissions of the file and its folder",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "check the permissions of the file and its folder"
+            }
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or choose another run folder",
             ErrorKind::IsADirectory => "this is a folder; name a file",
             _ => "",
         };
-        let hint = if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") };
-        DataError::Io { action, path: path.to_owned(), source, hint }
+        let hint = if hint.is_empty() {
+            String::new()
+        } else {
+            format!("\nhint: {hint}")
+        };
+        DataError::Io {
+            action,
+            path: path.to_owned(),
+            source,
+            hint,
+        }
     }
 }

@@ -56,17 +56,26 @@ impl LineReader {
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| DataError::io("read", path, error))?;
         let file_bytes = Arc::new(AtomicU64::new(0));
-        let counted = Counted { inner: file, bytes: Arc::clone(&file_bytes) };
+        let counted = Counted {
+            inner: file,
+            bytes: Arc::clone(&file_bytes),
+        };
         let buffered = |reader: Box<dyn Read + Send>| Box::new(BufReader::with_capacity(BUFFER_BYTES, reader));
         let reader = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("gz") => buffered(Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, counted)))),
+            Some("gz") => buffered(Box::new(MultiGzDecoder::new(BufReader::with_capacity(
+                BUFFER_BYTES,
+                counted,
+            )))),
             Some("zst") => {
                 let decoder = zstd::Decoder::new(counted).map_err(|error| DataError::io("read", path, error))?;
                 buffered(Box::new(decoder))
             }
             _ => buffered(Box::new(counted)),
         };
-        Ok(Self { file_bytes, ..Self::from_reader(path, reader) })
+        Ok(Self {
+            file_bytes,
+            ..Self::from_reader(path, reader)
+        })
     }
 
     /// Reads lines from anything, standard input for one; `name` is what error messages call it.
@@ -176,7 +185,12 @@ impl LineReader {
             ),
             _ => return DataError::io("read", &self.path, error),
         };
-        DataError::Io { action: "read", path: self.path.clone(), source: error, hint }
+        DataError::Io {
+            action: "read",
+            path: self.path.clone(),
+            source: error,
+            hint,
+        }
     }
 
     /// `line` begins at byte `start` of the (decompressed) text and is valid up to `valid`.
@@ -185,9 +199,9 @@ impl LineReader {
         let path = self.path.display();
         let hint = match line {
             _ if self.report.lines > 1 => None,
-            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
-                Some(format!("the file looks like UTF-16: iconv -f UTF-16 -t UTF-8 {path} > fixed"))
-            }
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some(format!(
+                "the file looks like UTF-16: iconv -f UTF-16 -t UTF-8 {path} > fixed"
+            )),
             [0x1F, 0x8B, ..] => Some("the file is compressed with gzip: let its name end in .gz".into()),
             [0x28, 0xB5, 0x2F, 0xFD, ..] => {
                 Some("the file is compressed with Zstandard: let its name end in .zst".into())
@@ -277,14 +291,30 @@ mod tests {
     fn only_a_line_feed_ends_a_line() {
         let (read, report) = lines("a\u{2028}b\u{85}c\u{b}d\u{c}e\rf\ng\u{2029}\n".as_bytes());
         assert_eq!(read.unwrap(), ["a\u{2028}b\u{85}c\u{b}d\u{c}e\rf", "g\u{2029}"]);
-        assert_eq!(report, LineReport { lines: 2, inner_cr: 1, ..LineReport::default() });
+        assert_eq!(
+            report,
+            LineReport {
+                lines: 2,
+                inner_cr: 1,
+                ..LineReport::default()
+            }
+        );
     }
 
     #[test]
     fn marks_and_carriage_returns_are_removed_and_counted() {
         let (read, report) = lines(b"\xEF\xBB\xBFone\r\n\xEF\xBB\xBFtwo\r\nthree");
         assert_eq!(read.unwrap(), ["one", "\u{FEFF}two", "three"]);
-        assert_eq!(report, LineReport { lines: 3, bom: true, crlf: 2, no_final_newline: true, ..Default::default() });
+        assert_eq!(
+            report,
+            LineReport {
+                lines: 3,
+                bom: true,
+                crlf: 2,
+                no_final_newline: true,
+                ..Default::default()
+            }
+        );
     }
 
     #[test]
@@ -297,7 +327,10 @@ mod tests {
     #[test]
     fn broken_utf8_names_line_and_byte() {
         let message = lines(b"fine\nab\xFFcd\n").0.unwrap_err().to_string();
-        assert!(message.starts_with("text:2: not valid UTF-8: bytes FF 63 64 at byte 3 of the line, byte 8"), "{message}");
+        assert!(
+            message.starts_with("text:2: not valid UTF-8: bytes FF 63 64 at byte 3 of the line, byte 8"),
+            "{message}"
+        );
         let message = lines(b"\xFF\xFEa\0\n\0").0.unwrap_err().to_string();
         assert!(message.contains("UTF-16"), "{message}");
     }
@@ -306,12 +339,27 @@ mod tests {
     fn a_line_without_end_is_refused() {
         let reader = BufReader::new(std::io::repeat(b'a'));
         let mut reader = LineReader::from_reader(Path::new("text"), Box::new(reader));
-        assert!(reader.next_line().unwrap_err().to_string().contains("text:1: the line is longer than 64 MiB"));
+        assert!(
+            reader
+                .next_line()
+                .unwrap_err()
+                .to_string()
+                .contains("text:1: the line is longer than 64 MiB")
+        );
     }
 
     #[test]
     fn blank_means_nothing_to_see() {
-        for text in ["", " ", "\t", "\u{3000}\u{A0}", "\u{200B}", "\0", "\r", "\u{FEFF}\u{200D}"] {
+        for text in [
+            "",
+            " ",
+            "\t",
+            "\u{3000}\u{A0}",
+            "\u{200B}",
+            "\0",
+            "\r",
+            "\u{FEFF}\u{200D}",
+        ] {
             assert!(is_blank(text), "{text:?}");
         }
         for text in [".", "\0a", "\u{301}", "👩\u{200D}🚀", "\u{10FFFF}"] {

@@ -57,7 +57,10 @@ impl CorpusFiles {
                 None => Err(missing(name, &tried, source, target)),
             }
         };
-        Ok(Self::Aligned { source: side(source)?, target: side(target)? })
+        Ok(Self::Aligned {
+            source: side(source)?,
+            target: side(target)?,
+        })
     }
 
     /// The files in order: source and target, or the one file.
@@ -70,13 +73,21 @@ impl CorpusFiles {
 }
 
 fn missing(name: &Path, tried: &[PathBuf], source: &str, target: &str) -> DataError {
-    let folder = name.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = name
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let hint = if name.is_dir() {
-        format!("this is a folder; name the path that both files share, such as {}", name.join("train").display())
+        format!(
+            "this is a folder; name the path that both files share, such as {}",
+            name.join("train").display()
+        )
     } else if name.is_file() {
         format!("name the path that both files share, without the ending .{source} or .{target}")
     } else if !folder.is_dir() {
-        let corpus = folder.file_name().map_or("NAME".into(), |corpus| corpus.to_string_lossy());
+        let corpus = folder
+            .file_name()
+            .map_or("NAME".into(), |corpus| corpus.to_string_lossy());
         format!(
             "there is no folder {}; scripts/download.sh {corpus} fills it where {corpus} is one of the public corpora; \
              relative paths count from the config file's folder",
@@ -85,17 +96,26 @@ fn missing(name: &Path, tried: &[PathBuf], source: &str, target: &str) -> DataEr
     } else {
         match neighbours(folder) {
             names if names.is_empty() => format!("the folder {} is empty", folder.display()),
-            names => format!("the folder holds {}; data.source and data.target name the endings", names.join(", ")),
+            names => format!(
+                "the folder holds {}; data.source and data.target name the endings",
+                names.join(", ")
+            ),
         }
     };
     let tried: Vec<String> = tried.iter().map(|path| path.display().to_string()).collect();
-    DataError::Missing { corpus: name.to_owned(), tried: tried.join(", "), hint }
+    DataError::Missing {
+        corpus: name.to_owned(),
+        tried: tried.join(", "),
+        hint,
+    }
 }
 
 /// Up to eight names from a folder, sorted.
 fn neighbours(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     if names.len() > 8 {
         names.truncate(8);
@@ -145,7 +165,12 @@ pub fn read_pairs(files: &CorpusFiles) -> Result<PairReader> {
         CorpusFiles::Aligned { source, target } => (source, Some(LineReader::open(target)?)),
         CorpusFiles::Tsv(path) => (path, None),
     };
-    Ok(PairReader { source: LineReader::open(source)?, target, line: 0, ended: false })
+    Ok(PairReader {
+        source: LineReader::open(source)?,
+        target,
+        line: 0,
+        ended: false,
+    })
 }
 
 /// Both sides of a corpus, all lines of it, for the small sets that are translated and scored.
@@ -154,7 +179,9 @@ pub fn read_pairs(files: &CorpusFiles) -> Result<PairReader> {
 ///
 /// As [`read_pairs`] and the pairs it yields.
 pub fn read_sides(files: &CorpusFiles) -> Result<(Vec<String>, Vec<String>)> {
-    read_pairs(files)?.map(|pair| pair.map(|pair| (pair.source, pair.target))).collect()
+    read_pairs(files)?
+        .map(|pair| pair.map(|pair| (pair.source, pair.target)))
+        .collect()
 }
 
 impl PairReader {
@@ -163,7 +190,10 @@ impl PairReader {
         [Some(&self.source), self.target.as_ref()]
             .into_iter()
             .flatten()
-            .map(|reader| FileReport { path: reader.path().to_owned(), lines: reader.report().clone() })
+            .map(|reader| FileReport {
+                path: reader.path().to_owned(),
+                lines: reader.report().clone(),
+            })
             .collect()
     }
 
@@ -187,7 +217,11 @@ impl PairReader {
         match (source, target) {
             (Some(source), Some(target)) => {
                 self.line += 1;
-                Ok(Some(Pair { source, target, line: self.line }))
+                Ok(Some(Pair {
+                    source,
+                    target,
+                    line: self.line,
+                }))
             }
             (None, None) if self.line == 0 => Err(self.no_pairs()),
             (None, None) => Ok(None),
@@ -209,10 +243,15 @@ impl PairReader {
 
     /// The error for files of different length, of which one just gave `extra` and the other nothing.
     fn unequal(&mut self, extra: Option<String>) -> Result<DataError> {
-        let Some(target) = &mut self.target else { return Ok(self.no_pairs()) };
+        let Some(target) = &mut self.target else {
+            return Ok(self.no_pairs());
+        };
         let source_is_longer = self.source.report().lines > target.report().lines;
-        let (longer, shorter) =
-            if source_is_longer { (&mut self.source, &*target) } else { (target, &self.source) };
+        let (longer, shorter) = if source_is_longer {
+            (&mut self.source, &*target)
+        } else {
+            (target, &self.source)
+        };
         let (rest, blank) = longer.count_rest()?;
         let blank = blank && extra.as_deref().is_none_or(is_blank);
         let (common, total) = (self.line, self.line + 1 + rest);
@@ -256,7 +295,10 @@ fn split_tsv(line: &str, path: &Path, number: u64) -> Result<(String, String)> {
         _ => Err(DataError::Content {
             path: path.to_owned(),
             line: Some(number),
-            message: format!("{} columns, but a pair is two: source TAB target", line.split('\t').count()),
+            message: format!(
+                "{} columns, but a pair is two: source TAB target",
+                line.split('\t').count()
+            ),
             hint: "cut -f1,2 keeps the first two columns".into(),
         }),
     }
@@ -296,7 +338,10 @@ mod tests {
         fs::write(path("c.b.zst"), zstd::encode_all(&b"eins\nzwei\n"[..], 1).unwrap()).unwrap();
         let files = CorpusFiles::resolve(&path("c"), "a", "b").unwrap();
         let (source, target) = read_sides(&files).unwrap();
-        assert_eq!((source, target), (vec!["one".into(), "two".into()], vec!["eins".into(), "zwei".into()]));
+        assert_eq!(
+            (source, target),
+            (vec!["one".into(), "two".into()], vec!["eins".into(), "zwei".into()])
+        );
 
         for name in ["c.a.gz", "c.b.zst"] {
             let whole = fs::read(path(name)).unwrap();
@@ -319,16 +364,25 @@ mod tests {
         for wrong in ["one\n", "one\teins\tuno\n"] {
             fs::write(&path, format!("a\tb\n{wrong}")).unwrap();
             let error = read_sides(&files).unwrap_err().to_string();
-            assert!(error.contains("c.tsv:2: ") && error.contains("but a pair is two"), "{error}");
+            assert!(
+                error.contains("c.tsv:2: ") && error.contains("but a pair is two"),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn different_line_counts_name_both_files() {
         let message = error(b"a\nb\nc\n", b"a\nb\n");
-        assert!(message.starts_with("c.a:3: no line to pair this one with: c.a has 3 lines, c.b has 2\n"), "{message}");
+        assert!(
+            message.starts_with("c.a:3: no line to pair this one with: c.a has 3 lines, c.b has 2\n"),
+            "{message}"
+        );
         let message = error(b"a\n", b"a\nb\nc");
-        assert!(message.starts_with("c.b:2: no line to pair this one with: c.b has 3 lines, c.a has 1\n"), "{message}");
+        assert!(
+            message.starts_with("c.b:2: no line to pair this one with: c.b has 3 lines, c.a has 1\n"),
+            "{message}"
+        );
         assert!(error(b"a\n\n", b"a\n").contains("hint: c.a has one empty line too many at its end"));
         assert!(error(b"a\n", b"").contains("hint: c.b is empty"));
         assert!(error(b"", b"").contains("c.a: no pairs: this file and c.b are both empty"));
@@ -348,7 +402,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("c.en"), "a").unwrap();
         let error = |name: &str| {
-            let error = CorpusFiles::resolve(&folder.path().join(name), "en", "de").unwrap_err().to_string();
+            let error = CorpusFiles::resolve(&folder.path().join(name), "en", "de")
+                .unwrap_err()
+                .to_string();
             error.replace(&folder.path().display().to_string(), "F")
         };
         assert_eq!(

@@ -1,0 +1,309 @@
+//! The token store: every pair of the training corpus as ids, in files that are mapped into memory.
+//!
+//! A store lies in a folder named by the fingerprint of all that decides its content (the files' bytes, the tokenizer,
+//! the settings), so a changed corpus gets a new store and an unchanged one is opened at once. The pages of the mapping
+//! belong to the system's file cache, so the program's own memory does not grow with the corpus.
+//!
+//! ```text
+//! store        build or open, read a pair
+//! report       what data.json says: files, counts, what was left out and why
+//! fingerprint  hashes of files, remembered by size and time of change
+//! format       the files of a store: written in a stream, checked when opened
+//! ```
+
+mod fingerprint;
+mod format;
+mod report;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+pub use fingerprint::fingerprint_files;
+pub use report::{CorpusReport, DataReport, FileEntry, LeftOut};
+
+use crate::corpus::{CorpusFiles, Pair, is_blank, read_pairs};
+use crate::error::{DataError, Result};
+use crate::progress::{Progress, Step};
+use crate::tokenizer::{Side, Tokenizer};
+use format::{Manifest, Reader, Writer};
+
+/// Pairs tokenised at a time: enough for all cores, little enough to stay small.
+const CHUNK_PAIRS: usize = 4096;
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// What decides which pairs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Longest side in tokens, end-of-sentence token not counted.
+    pub max_length: usize,
+    /// Leave out a pair whose two sides were seen before, in any of the corpora. Costs memory: a hash of 16 bytes for
+    /// each pair, while the store is built.
+    pub deduplicate: bool,
+}
+
+/// Tokenised pairs, mapped into memory.
+pub struct TokenStore {
+    reader: Reader,
+}
+
+impl TokenStore {
+    /// Opens the store of these corpora below `folder`, and builds it first if it is not there or is damaged.
+    ///
+    /// A store is built in a temporary folder and then renamed, so another process sees a whole store or none; if two
+    /// build the same one, the first to finish is kept.
+    ///
+    /// # Errors
+    ///
+    /// A corpus is damaged (see [`read_pairs`]), no pair is left, or a file cannot be read or written.
+    pub fn build_or_open(
+        folder: &Path,
+        files: &[CorpusFiles],
+        tokenizer: &Tokenizer,
+        settings: &StoreSettings,
+        progress: &dyn Progress,
+    ) -> Result<(Self, DataReport)> {
+        std::fs::create_dir_all(folder).map_err(|error| DataError::io("create", folder, error))?;
+        let hashes = fingerprint_files(files, Some(folder), progress)?;
+        let fingerprint = fingerprint::store_key(files, &hashes, &tokenizer.fingerprint(), settings);
+        let place = folder.join(&fingerprint);
+
+        match Reader::open(&place) {
+            Ok(Some((reader, mut manifest))) => {
+                // The fingerprint knows contents, not names: the same text may have moved.
+                manifest.report.rename_files(files);
+                return Ok((Self { reader }, manifest.report));
+            }
+            Ok(None) => {}
+            Err(fault) => tracing::warn!("the token store {} is built anew: {fault}", place.display()),
+        }
+        let build = Build {
+            files,
+            hashes: &hashes,
+            tokenizer,
+            settings,
+            fingerprint: &fingerprint,
+        };
+        let (reader, manifest) = build.run(folder, &place, progress)?;
+        Ok((Self { reader }, manifest.report))
+    }
+
+    /// Number of pairs, at least 1.
+    pub fn len(&self) -> usize {
+        self.reader.len()
+    }
+
+    /// Never true: a store without pairs is not built.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Tokens of the source and target side of pair `index`, without begin and end of sentence.
+    ///
+    /// # Panics
+    ///
+    /// `index` is not below [`len`](Self::len).
+    pub fn lengths(&self, index: usize) -> (usize, usize) {
+        self.reader.lengths(index)
+    }
+
+    /// The source ids of pair `index`, without begin and end of sentence.
+    pub fn source(&self, index: usize) -> Vec<u32> {
+        self.reader.source(index).collect()
+    }
+
+    /// The target ids of pair `index`, without begin and end of sentence.
+    pub fn target(&self, index: usize) -> Vec<u32> {
+        self.reader.target(index).collect()
+    }
+
+    /// Appends the source ids of pair `index` to `ids`.
+    pub fn extend_source(&self, index: usize, ids: &mut Vec<u32>) {
+        ids.extend(self.reader.source(index));
+    }
+
+    /// Appends the target ids of pair `index` to `ids`.
+    pub fn extend_target(&self, index: usize, ids: &mut Vec<u32>) {
+        ids.extend(self.reader.target(index));
+    }
+
+    /// A store of given pairs in `folder`, which must not exist; for tests and for data that is not text.
+    ///
+    /// # Errors
+    ///
+    /// The files cannot be written, or there is no pair.
+    pub fn from_ids(folder: &Path, pairs: impl IntoIterator<Item = (Vec<u32>, Vec<u32>)>) -> Result<Self> {
+        let mut writer = Writer::create(folder, u32::MAX as usize)?;
+        for (source, target) in pairs {
+            writer.push(&source, &target)?;
+        }
+        let report = DataReport {
+            kept: writer.pairs(),
+            ..DataReport::default()
+        };
+        report.check_kept(&[])?;
+        writer.finish(report)?;
+        Ok(Self {
+            reader: Reader::open(folder)?.ok_or_else(|| vanished(folder))?.0,
+        })
+    }
+}
+
+/// A store in the making.
+struct Build<'a> {
+    files: &'a [CorpusFiles],
+    hashes: &'a [Vec<String>],
+    tokenizer: &'a Tokenizer,
+    settings: &'a StoreSettings,
+    fingerprint: &'a str,
+}
+
+impl Build<'_> {
+    fn run(&self, folder: &Path, place: &Path, progress: &dyn Progress) -> Result<(Reader, Manifest)> {
+        let temporary = format::temporary_folder(folder)?;
+        let vocabulary = self
+            .tokenizer
+            .vocabulary_size(Side::Source)
+            .max(self.tokenizer.vocabulary_size(Side::Target));
+        let mut writer = Writer::create(&temporary.path().join("store"), vocabulary)?;
+        let mut report = DataReport {
+            fingerprint: self.fingerprint.to_owned(),
+            ..DataReport::default()
+        };
+        let mut seen = self.settings.deduplicate.then(HashSet::new);
+
+        let paths = self.files.iter().flat_map(CorpusFiles::paths);
+        let bytes = paths
+            .map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()))
+            .sum();
+        let step = Step::begin(progress, "tokenising", Some(bytes));
+        for (files, hashes) in self.files.iter().zip(self.hashes) {
+            let corpus = self.corpus(files, hashes, &mut writer, seen.as_mut(), &step)?;
+            report.add(corpus);
+        }
+        drop(step);
+
+        (report.source_tokens, report.target_tokens) = writer.tokens();
+        report.check_kept(self.files)?;
+        let built = writer.finish(report)?;
+        format::publish(&built, place)?;
+        Reader::open(place)?.ok_or_else(|| vanished(place))
+    }
+
+    fn corpus(
+        &self,
+        files: &CorpusFiles,
+        hashes: &[String],
+        writer: &mut Writer,
+        mut seen: Option<&mut HashSet<u128>>,
+        step: &Step,
+    ) -> Result<CorpusReport> {
+        let mut pairs = read_pairs(files)?;
+        let mut left_out = LeftOut::default();
+        let (mut lines, mut kept, mut bytes_told) = (0, 0, 0);
+        loop {
+            let chunk = next_chunk(&mut pairs)?;
+            if chunk.is_empty() {
+                break;
+            }
+            lines += chunk.len() as u64;
+            let wanted: Vec<Pair> = chunk
+                .into_iter()
+                .filter(|pair| left_out.admits(pair, seen.as_deref_mut()))
+                .collect();
+            // Tokenised on all cores, written in the order of the corpus.
+            let tokenised: Vec<(Vec<u32>, Vec<u32>)> = wanted
+                .par_iter()
+                .with_min_len(16)
+                .map(|pair| self.encode(pair))
+                .collect();
+            for (source, target) in &tokenised {
+                if left_out.admits_tokens(source.len(), target.len(), self.settings.max_length) {
+                    writer.push(source, target)?;
+                    kept += 1;
+                }
+            }
+            let bytes = pairs.file_bytes();
+            step.advance(bytes - bytes_told);
+            bytes_told = bytes;
+        }
+        let entries = pairs.reports().into_iter().zip(hashes);
+        let files = entries.map(|(file, hash)| FileEntry::new(file, hash.clone())).collect();
+        Ok(CorpusReport {
+            files,
+            lines,
+            kept,
+            left_out,
+        })
+    }
+
+    fn encode(&self, pair: &Pair) -> (Vec<u32>, Vec<u32>) {
+        (
+            self.tokenizer.encode(Side::Source, &pair.source),
+            self.tokenizer.encode(Side::Target, &pair.target),
+        )
+    }
+}
+
+impl LeftOut {
+    /// Whether a pair goes on to the tokenizer; counts the reason if not.
+    fn admits(&mut self, pair: &Pair, seen: Option<&mut HashSet<u128>>) -> bool {
+        let reason = match (is_blank(&pair.source), is_blank(&pair.target)) {
+            (true, true) => &mut self.empty_both,
+            (true, false) => &mut self.empty_source,
+            (false, true) => &mut self.empty_target,
+            (false, false) if seen.is_some_and(|seen| !seen.insert(pair_hash(pair))) => &mut self.duplicate,
+            (false, false) => return true,
+        };
+        *reason += 1;
+        false
+    }
+
+    /// Whether a tokenised pair is kept; counts the reason if not. A side that is only characters which the tokenizer
+    /// drops has become empty.
+    fn admits_tokens(&mut self, source: usize, target: usize, max_length: usize) -> bool {
+        let reason = match (source, target) {
+            (0, 0) => &mut self.empty_both,
+            (0, _) => &mut self.empty_source,
+            (_, 0) => &mut self.empty_target,
+            _ if source > max_length || target > max_length => &mut self.too_long,
+            _ => return true,
+        };
+        *reason += 1;
+        false
+    }
+}
+
+/// The two sides with their border, in 16 bytes: among 10^9 pairs, a chance of 10^-21 that two different ones agree.
+fn pair_hash(pair: &Pair) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(pair.source.len() as u64).to_le_bytes());
+    hasher.update(pair.source.as_bytes());
+    hasher.update(pair.target.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_le_bytes(bytes)
+}
+
+fn next_chunk(pairs: &mut impl Iterator<Item = Result<Pair>>) -> Result<Vec<Pair>> {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    while chunk.len() < CHUNK_PAIRS && bytes < CHUNK_BYTES {
+        let Some(pair) = pairs.next().transpose()? else { break };
+        bytes += pair.source.len() + pair.target.len();
+        chunk.push(pair);
+    }
+    Ok(chunk)
+}
+
+fn vanished(folder: &Path) -> DataError {
+    DataError::Content {
+        path: folder.to_owned(),
+        line: None,
+        message: "the token store vanished while it was being opened".into(),
+        hint: "does another program clean this folder? start again".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

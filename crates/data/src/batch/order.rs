@@ -1,0 +1,364 @@
+//! Which pairs make a batch, and the order of the batches: a pure function of (seed, epoch).
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Batch;
+use crate::store::TokenStore;
+use crate::tokenizer::{Side, Tokenizer, UNK};
+
+/// How batches are made.
+#[derive(Clone)]
+pub struct BatchOptions {
+    /// Most target tokens of a batch, padding and end of sentence counted. The source side may have twice as many. A
+    /// single pair that is longer makes a batch of its own.
+    pub batch_tokens: usize,
+    /// With the epoch, decides the order.
+    pub seed: u64,
+    /// Pairs sorted by length together.
+    pub window: usize,
+    /// BPE-dropout: cut the words anew in every epoch.
+    pub resegment: Option<Resegment>,
+}
+
+impl BatchOptions {
+    /// Windows of 32768 pairs, no BPE-dropout.
+    pub fn new(batch_tokens: usize, seed: u64) -> Self {
+        Self {
+            batch_tokens,
+            seed,
+            window: 32_768,
+            resegment: None,
+        }
+    }
+}
+
+/// BPE-dropout (Provilkov et al. 2020): a word is cut differently each time it is seen.
+#[derive(Clone)]
+pub struct Resegment {
+    /// The tokenizer the store was built with.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Probability of leaving out a merge.
+    pub dropout: f32,
+    /// A side that would become longer than this keeps the cut it has in the store.
+    pub max_length: usize,
+}
+
+/// Where in the training data a run is: everything before has been used. The default is the beginning.
+///
+/// It means the same place only with the same store and the same [`BatchOptions`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Epochs that are complete.
+    pub epoch: u64,
+    /// Windows of this epoch that are complete.
+    pub window: u64,
+    /// Batches of this window that were used.
+    pub batch: u64,
+}
+
+/// How many cells of the padded rectangles hold tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Padding {
+    /// Batches counted.
+    pub batches: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Source tokens, end of sentence counted.
+    pub source_tokens: u64,
+    /// Source tokens and padding.
+    pub source_cells: u64,
+    /// Target tokens, end of sentence counted.
+    pub target_tokens: u64,
+    /// Target tokens and padding.
+    pub target_cells: u64,
+}
+
+impl Padding {
+    /// Share of the source side that is padding, from 0 to 1.
+    pub fn source_share(&self) -> f64 {
+        1.0 - self.source_tokens as f64 / self.source_cells.max(1) as f64
+    }
+
+    /// Share of the target side that is padding, from 0 to 1.
+    pub fn target_share(&self) -> f64 {
+        1.0 - self.target_tokens as f64 / self.target_cells.max(1) as f64
+    }
+}
+
+/// The padding of a whole epoch, from the lengths alone.
+pub fn measure_padding(store: &TokenStore, options: &BatchOptions, epoch: u64) -> Padding {
+    let mut padding = Padding::default();
+    for window in 0..windows(store, options) {
+        let plan = Plan::new(store, options, Some(epoch), window);
+        for rows in &plan.batches {
+            let (source, target) = rectangle(rows);
+            padding.batches += 1;
+            padding.rows += rows.len() as u64;
+            padding.source_tokens += rows.iter().map(|row| u64::from(row.source) + 1).sum::<u64>();
+            padding.source_cells += (rows.len() * source) as u64;
+            padding.target_tokens += rows.iter().map(|row| u64::from(row.target) + 1).sum::<u64>();
+            padding.target_cells += (rows.len() * target) as u64;
+        }
+    }
+    padding
+}
+
+/// Windows of an epoch.
+pub(super) fn windows(store: &TokenStore, options: &BatchOptions) -> u64 {
+    (store.len() as u64).div_ceil(options.window.max(1) as u64)
+}
+
+/// The batches of one window.
+pub(super) struct Plan {
+    /// The rows of every batch, in order.
+    pub(super) batches: Vec<Vec<Row>>,
+    /// With BPE-dropout, the ids of the window's pairs, at their slots.
+    segmented: Vec<(Vec<u32>, Vec<u32>)>,
+}
+
+/// A pair in a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    index: u64,
+    /// Place in the window's order before sorting.
+    slot: usize,
+    /// Tokens of each side, end of sentence not counted.
+    source: u32,
+    target: u32,
+}
+
+impl Plan {
+    /// Window `window` of epoch `epoch`; without an epoch, of the pairs in the store's order.
+    pub(super) fn new(store: &TokenStore, options: &BatchOptions, epoch: Option<u64>, window: u64) -> Self {
+        let pairs = store.len() as u64;
+        // Windows of equal size, so that none is a small rest with badly filled batches.
+        let cut =
+            |window: u64| (u128::from(pairs) * u128::from(window) / u128::from(windows(store, options).max(1))) as u64;
+        let permutation = epoch.map(|epoch| Permutation::new(pairs, mix(&[options.seed, epoch])));
+        let indices: Vec<u64> = (cut(window)..cut(window + 1))
+            .map(|position| {
+                permutation
+                    .as_ref()
+                    .map_or(position, |permutation| permutation.get(position))
+            })
+            .collect();
+
+        let segmented = match (&options.resegment, epoch) {
+            (Some(resegment), Some(epoch)) => {
+                let again = |&index: &u64| resegment.pair(store, index, mix(&[options.seed, epoch, index]));
+                indices.par_iter().with_min_len(16).map(again).collect()
+            }
+            _ => Vec::new(),
+        };
+        let rows = indices.iter().enumerate().map(|(slot, &index)| {
+            let (source, target) = match segmented.get(slot) {
+                Some((source, target)) => (source.len(), target.len()),
+                None => store.lengths(index as usize),
+            };
+            Row {
+                index,
+                slot,
+                source: source as u32,
+                target: target as u32,
+            }
+        });
+        let mut batches = cut_batches(rows.collect(), options.batch_tokens);
+        if let Some(epoch) = epoch {
+            shuffle(&mut batches, mix(&[options.seed, epoch, window, 1]));
+        }
+        Self { batches, segmented }
+    }
+
+    /// Fills the rectangles of batch `number`.
+    pub(super) fn batch(&self, store: &TokenStore, number: usize) -> Batch {
+        let rows = &self.batches[number];
+        let (source_length, target_length) = rectangle(rows);
+        let mut batch = Batch::with_capacity(rows.len(), source_length, target_length);
+        let (mut source, mut target) = (Vec::new(), Vec::new());
+        for row in rows {
+            match self.segmented.get(row.slot) {
+                Some((source, target)) => batch.push(row.index, source, target),
+                None => {
+                    source.clear();
+                    target.clear();
+                    store.extend_source(row.index as usize, &mut source);
+                    store.extend_target(row.index as usize, &mut target);
+                    batch.push(row.index, &source, &target);
+                }
+            }
+        }
+        batch
+    }
+}
+
+/// Source and target length of the rectangle that holds these rows, end of sentence counted.
+fn rectangle(rows: &[Row]) -> (usize, usize) {
+    let longest = |length: fn(&Row) -> u32| rows.iter().map(length).max().unwrap_or(0) as usize + 1;
+    (longest(|row| row.source), longest(|row| row.target))
+}
+
+/// Sorts by length and cuts as soon as the next row would break the budget.
+fn cut_batches(mut rows: Vec<Row>, batch_tokens: usize) -> Vec<Vec<Row>> {
+    // Among targets of one length, sources rise and fall in turn: where the target length steps up, the source length
+    // does not jump. Equal lengths keep the order of the permutation, so that every epoch mixes them anew.
+    rows.sort_unstable_by_key(|row| {
+        let source = if row.target % 2 == 0 {
+            row.source
+        } else {
+            u32::MAX - row.source
+        };
+        (row.target, source, row.slot)
+    });
+    let mut batches = Vec::new();
+    let mut batch: Vec<Row> = Vec::new();
+    let (mut source, mut target) = (0, 0);
+    for row in rows {
+        let longer = (source.max(row.source as usize + 1), target.max(row.target as usize + 1));
+        let rows = batch.len() + 1;
+        let fits = rows * longer.1 <= batch_tokens && rows * longer.0 <= 2 * batch_tokens;
+        if fits || batch.is_empty() {
+            (source, target) = longer;
+        } else {
+            batches.push(std::mem::take(&mut batch));
+            (source, target) = (row.source as usize + 1, row.target as usize + 1);
+        }
+        batch.push(row);
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
+}
+
+impl Resegment {
+    fn pair(&self, store: &TokenStore, index: u64, seed: u64) -> (Vec<u32>, Vec<u32>) {
+        let side = |side, ids: Vec<u32>, number| {
+            // The text of an unknown token is lost, so the cut in the store stays.
+            if ids.contains(&UNK) {
+                return ids;
+            }
+            let text = self.tokenizer.decode(side, &ids);
+            let again = self
+                .tokenizer
+                .encode_with_dropout(side, &text, self.dropout, mix(&[seed, number]));
+            if again.is_empty() || again.len() > self.max_length {
+                ids
+            } else {
+                again
+            }
+        };
+        let (source, target) = (store.source(index as usize), store.target(index as usize));
+        (side(Side::Source, source, 0), side(Side::Target, target, 1))
+    }
+}
+
+/// A pseudo-random permutation of `0..n`, computed place by place: nothing of size n is in memory.
+///
+/// A Feistel network permutes `0..4^k`, the smallest such range that holds n. A value outside `0..n` is permuted again
+/// until it falls inside (cycle walking; Black and Rogaway 2002), which on average takes fewer than four rounds.
+struct Permutation {
+    n: u64,
+    half_bits: u32,
+    keys: [u64; 6],
+}
+
+impl Permutation {
+    fn new(n: u64, key: u64) -> Self {
+        let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
+        let keys = std::array::from_fn(|round| mix(&[key, round as u64]));
+        Self {
+            n,
+            half_bits: bits.div_ceil(2).max(1),
+            keys,
+        }
+    }
+
+    fn get(&self, position: u64) -> u64 {
+        debug_assert!(position < self.n);
+        let mut value = position;
+        loop {
+            value = self.network(value);
+            if value < self.n {
+                return value;
+            }
+        }
+    }
+
+    fn network(&self, value: u64) -> u64 {
+        let mask = (1 << self.half_bits) - 1;
+        let (mut left, mut right) = (value >> self.half_bits, value & mask);
+        for key in self.keys {
+            (left, right) = (right, left ^ (scramble(key ^ right) & mask));
+        }
+        left << self.half_bits | right
+    }
+}
+
+/// Fisher and Yates' shuffle with numbers from a counter.
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    for last in (1..items.len()).rev() {
+        // The high bits of a product are uniform in 0..=last but for a part in 2^40 or less.
+        let random = scramble(seed.wrapping_add(last as u64));
+        items.swap(last, ((u128::from(random) * (last as u128 + 1)) >> 64) as usize);
+    }
+}
+
+/// One number from several, each bit depending on all.
+fn mix(numbers: &[u64]) -> u64 {
+    numbers.iter().fold(0x9E37_79B9_7F4A_7C15, |state, &number| {
+        scramble(state ^ scramble(number))
+    })
+}
+
+/// SplitMix64's step (Steele, Lea and Flood 2014).
+fn scramble(number: u64) -> u64 {
+    let mut number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permutation_hits_every_place_once() {
+        for n in [1, 2, 3, 4, 5, 16, 17, 63, 64, 65, 1000, 4097] {
+            let permutation = Permutation::new(n, 7);
+            let mut hit: Vec<u64> = (0..n).map(|position| permutation.get(position)).collect();
+            hit.sort_unstable();
+            assert!(hit.into_iter().eq(0..n), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_permutation_looks_random() {
+        let n = 10_000u64;
+        let permutation = Permutation::new(n, 1);
+        // Distance travelled: a third of n on average in a random permutation, with a standard deviation near 0.003 n.
+        let mean = (0..n)
+            .map(|position| permutation.get(position).abs_diff(position))
+            .sum::<u64>() as f64
+            / n as f64;
+        assert!((mean / n as f64 - 1.0 / 3.0).abs() < 0.015, "{mean}");
+        let neighbours = (1..n)
+            .filter(|&i| permutation.get(i).abs_diff(permutation.get(i - 1)) == 1)
+            .count();
+        assert!(neighbours < 20, "{neighbours}");
+    }
+
+    #[test]
+    fn a_shuffle_is_fair() {
+        let mut first = [0u32; 5];
+        for seed in 0..5000 {
+            let mut items = [0, 1, 2, 3, 4];
+            shuffle(&mut items, mix(&[seed]));
+            first[items[0]] += 1;
+        }
+        assert!(first.iter().all(|&count| (850..1150).contains(&count)), "{first:?}");
+    }
+}

@@ -1,0 +1,207 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::order::{BatchOptions, Position};
+use super::stream::planned_from;
+use super::*;
+use crate::store::TokenStore;
+
+/// Pairs of the given lengths, whose ids tell them apart.
+fn store(lengths: &[(usize, usize)]) -> Arc<TokenStore> {
+    let folder = tempfile::tempdir().unwrap();
+    let pairs = lengths.iter().enumerate().map(|(index, &(source, target))| {
+        let id = 4 + 2 * index as u32;
+        (vec![id; source], vec![id + 1; target])
+    });
+    // The mapping outlives the file's name.
+    Arc::new(TokenStore::from_ids(&folder.path().join("store"), pairs).unwrap())
+}
+
+fn options(batch_tokens: usize, window: usize) -> BatchOptions {
+    BatchOptions {
+        window,
+        ..BatchOptions::new(batch_tokens, 11)
+    }
+}
+
+/// The batches of the stream, computed here and now.
+fn direct<'a>(
+    store: &'a TokenStore,
+    options: &'a BatchOptions,
+    position: Position,
+) -> impl Iterator<Item = (Batch, Position)> + 'a {
+    planned_from(store, options, position).flat_map(|planned| planned.into_batches(store))
+}
+
+fn epoch(store: &TokenStore, options: &BatchOptions, epoch: u64) -> Vec<Batch> {
+    let start = Position {
+        epoch,
+        ..Position::default()
+    };
+    let mut batches = Vec::new();
+    for (batch, after) in direct(store, options, start) {
+        batches.push(batch);
+        if after.epoch > epoch {
+            assert_eq!(
+                after,
+                Position {
+                    epoch: epoch + 1,
+                    window: 0,
+                    batch: 0
+                }
+            );
+            break;
+        }
+    }
+    batches
+}
+
+#[test]
+fn a_batch_is_padded_and_framed() {
+    let batch = Batch::from_pairs(&[(vec![10, 11], vec![20]), (vec![12], vec![21, 22, 23])]);
+    assert_eq!((batch.rows, batch.source_length, batch.target_length), (2, 3, 4));
+    assert_eq!(batch.source, [10, 11, 3, 12, 3, 0]);
+    assert_eq!(batch.target_input, [2, 20, 0, 0, 2, 21, 22, 23]);
+    assert_eq!(batch.target_output, [20, 3, 0, 0, 21, 22, 23, 3]);
+    assert_eq!((batch.source_tokens, batch.target_tokens), (5, 6));
+}
+
+#[test]
+fn epochs_and_seeds_differ() {
+    let store = store(&(0..300).map(|i| (1 + i % 7, 1 + i % 5)).collect::<Vec<_>>());
+    let options = options(32, 64);
+    let order = |options: &BatchOptions, number| -> Vec<u64> {
+        epoch(&store, options, number)
+            .into_iter()
+            .flat_map(|batch| batch.indices)
+            .collect()
+    };
+    assert_eq!(order(&options, 0), order(&options, 0));
+    assert_ne!(order(&options, 0), order(&options, 1));
+    assert_ne!(
+        order(&options, 0),
+        order(
+            &BatchOptions {
+                seed: 12,
+                ..options.clone()
+            },
+            0
+        )
+    );
+}
+
+#[test]
+fn an_over_long_pair_has_its_own_batch() {
+    let store = store(&[(3, 3), (90, 3), (3, 90), (3, 3)]);
+    let batches = epoch(&store, &options(16, 100), 0);
+    for long in [1, 2] {
+        assert!(batches.iter().any(|batch| batch.indices == [long]), "{long}");
+    }
+    assert_eq!(batches.iter().map(|batch| batch.rows).sum::<usize>(), 4);
+}
+
+#[test]
+fn a_dropped_stream_ends_its_threads() {
+    let store = store(&[(3, 3); 50]);
+    let mut stream = BatchStream::new(Arc::clone(&store), options(16, 8), Position::default());
+    stream.next().unwrap();
+    drop(stream);
+    assert_eq!(Arc::strong_count(&store), 1);
+}
+
+#[test]
+fn a_position_of_other_options_moves_on() {
+    let store = store(&[(3, 3); 20]);
+    let options = options(16, 8);
+    let start = |epoch, window, batch| {
+        direct(&store, &options, Position { epoch, window, batch })
+            .next()
+            .unwrap()
+            .0
+    };
+    assert_eq!(start(0, 99, 5), start(1, 0, 0));
+    assert_eq!(start(0, 1, 99), start(0, 2, 0));
+}
+
+#[test]
+fn sorting_keeps_padding_small() {
+    // Lengths like those of sentences: a hump with a long tail, the sides alike.
+    let lengths: Vec<(usize, usize)> = (0..20_000u64)
+        .map(|i| {
+            let random = |salt: u64| (i.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(salt) >> 40) as usize;
+            let target = 5 + random(1) % 12 + random(2) % 12 + random(7) % 3 * (random(5) % 20);
+            (target.saturating_sub(3) + random(3) % 7, target)
+        })
+        .collect();
+    let store = store(&lengths);
+    let padding = measure_padding(&store, &BatchOptions::new(4096, 1), 0);
+    assert_eq!(padding.rows, 20_000);
+    assert!(padding.target_share() < 0.05, "{padding:?}");
+    let mut counted = Padding::default();
+    epoch(&store, &BatchOptions::new(4096, 1), 0)
+        .iter()
+        .for_each(|batch| counted.add(batch));
+    assert_eq!(padding, counted);
+}
+
+#[test]
+fn in_length_order_takes_every_pair_once() {
+    let store = store(&(0..100).map(|i| (1 + i % 13, 1 + i % 11)).collect::<Vec<_>>());
+    let mut indices: Vec<u64> = in_length_order(&store, 40).flat_map(|batch| batch.indices).collect();
+    indices.sort_unstable();
+    assert!(indices.into_iter().eq(0..100));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_pair_comes_once_an_epoch_within_budget(
+        lengths in prop::collection::vec((1usize..40, 1usize..40), 1..400),
+        batch_tokens in 1usize..300,
+        window in 1usize..500,
+        number in 0u64..5,
+    ) {
+        let store = store(&lengths);
+        let options = options(batch_tokens, window);
+        let mut seen = vec![0; lengths.len()];
+        for batch in epoch(&store, &options, number) {
+            let fits = batch.rows * batch.target_length <= batch_tokens && batch.rows * batch.source_length <= 2 * batch_tokens;
+            prop_assert!(fits || batch.rows == 1);
+            prop_assert_eq!(batch.source.len(), batch.rows * batch.source_length);
+            for (row, &index) in batch.indices.iter().enumerate() {
+                seen[index as usize] += 1;
+                let (source, target) = (store.source(index as usize), store.target(index as usize));
+                let row_of = |cells: &[u32], length: usize| cells[row * length..(row + 1) * length].to_vec();
+                let mut expected = [source, vec![EOS]].concat();
+                expected.resize(batch.source_length, PAD);
+                prop_assert_eq!(row_of(&batch.source, batch.source_length), expected);
+                let mut expected = [target.clone(), vec![EOS]].concat();
+                expected.resize(batch.target_length, PAD);
+                prop_assert_eq!(row_of(&batch.target_output, batch.target_length), expected);
+                let mut expected = [vec![BOS], target].concat();
+                expected.resize(batch.target_length, PAD);
+                prop_assert_eq!(row_of(&batch.target_input, batch.target_length), expected);
+            }
+        }
+        prop_assert!(seen.iter().all(|&times| times == 1));
+    }
+
+    #[test]
+    fn a_resumed_stream_equals_an_uninterrupted_one(
+        lengths in prop::collection::vec((1usize..20, 1usize..20), 1..120),
+        batch_tokens in 10usize..100,
+        window in 1usize..60,
+        cut in 0usize..30,
+    ) {
+        let store = store(&lengths);
+        let options = options(batch_tokens, window);
+        let whole: Vec<_> = direct(&store, &options, Position::default()).take(cut + 20).collect();
+        let position = if cut == 0 { Position::default() } else { whole[cut - 1].1 };
+        // Through the checkpoint's JSON, and on other threads.
+        let position = serde_json::from_str(&serde_json::to_string(&position).unwrap()).unwrap();
+        let resumed: Vec<_> = BatchStream::new(Arc::clone(&store), options, position).take(20).collect();
+        prop_assert_eq!(&whole[cut..], &resumed[..]);
+    }
+}

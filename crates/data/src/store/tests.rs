@@ -1,0 +1,299 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use super::*;
+use crate::config::{TokenizerConfig, TokenizerKind};
+use crate::progress::NoProgress;
+
+const SETTINGS: StoreSettings = StoreSettings {
+    max_length: 6,
+    deduplicate: false,
+};
+
+/// A folder with a corpus, a tokenizer of its words, and a place for stores.
+struct Bench {
+    folder: tempfile::TempDir,
+    tokenizer: Tokenizer,
+}
+
+impl Bench {
+    fn new(source: &str, target: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("c.a"), source).unwrap();
+        fs::write(folder.path().join("c.b"), target).unwrap();
+        let config = TokenizerConfig {
+            kind: TokenizerKind::Words,
+            vocabulary: 1000,
+            shared: true,
+            pretokenized: false,
+            merges: None,
+            dropout: 0.0,
+            model: None,
+            target_model: None,
+        };
+        let text = (source.to_owned(), target.to_owned());
+        let tokenizer = Tokenizer::train(&config, [Ok(text)], &NoProgress).unwrap();
+        Self { folder, tokenizer }
+    }
+
+    fn files(&self) -> CorpusFiles {
+        CorpusFiles::resolve(&self.folder.path().join("c"), "a", "b").unwrap()
+    }
+
+    fn stores(&self) -> PathBuf {
+        self.folder.path().join(".store")
+    }
+
+    fn build(&self, files: &[CorpusFiles], settings: &StoreSettings) -> Result<(TokenStore, DataReport)> {
+        TokenStore::build_or_open(&self.stores(), files, &self.tokenizer, settings, &NoProgress)
+    }
+
+    fn text(&self, store: &TokenStore) -> Vec<(String, String)> {
+        let source = |i| self.tokenizer.decode(Side::Source, &store.source(i));
+        let target = |i| self.tokenizer.decode(Side::Target, &store.target(i));
+        (0..store.len()).map(|i| (source(i), target(i))).collect()
+    }
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter()
+        .map(|&(source, target)| (source.to_owned(), target.to_owned()))
+        .collect()
+}
+
+#[test]
+fn keeps_the_pairs_in_order_and_counts_the_rest() {
+    let bench = Bench::new("a b\n\nc\n \nd e f g h i j\na b\n", "A\nB\n\u{200B}\n\u{3000}\nD\nA\n");
+    let (store, report) = bench.build(&[bench.files()], &SETTINGS).unwrap();
+    assert_eq!(bench.text(&store), pairs(&[("a b", "A"), ("a b", "A")]));
+    assert_eq!(store.lengths(0), (2, 1));
+    let expected = LeftOut {
+        empty_source: 1,
+        empty_target: 1,
+        empty_both: 1,
+        too_long: 1,
+        duplicate: 0,
+    };
+    assert_eq!(report.left_out, expected);
+    assert_eq!(
+        (report.lines, report.kept, report.source_tokens, report.target_tokens),
+        (6, 2, 4, 2)
+    );
+    assert_eq!(report.corpora[0].files.len(), 2);
+    assert_eq!(
+        report.corpora[0].lines,
+        report.corpora[0].kept + report.corpora[0].left_out.total()
+    );
+
+    let (store, report) = bench
+        .build(
+            &[bench.files()],
+            &StoreSettings {
+                deduplicate: true,
+                ..SETTINGS
+            },
+        )
+        .unwrap();
+    assert_eq!(bench.text(&store), pairs(&[("a b", "A")]));
+    assert_eq!(
+        report.left_out,
+        LeftOut {
+            duplicate: 1,
+            ..expected
+        }
+    );
+}
+
+#[test]
+fn several_corpora_are_joined() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let tsv = bench.folder.path().join("more.tsv");
+    fs::write(&tsv, "b\tA\n").unwrap();
+    let files = [bench.files(), CorpusFiles::Tsv(tsv), bench.files()];
+    let (store, report) = bench.build(&files, &SETTINGS).unwrap();
+    assert_eq!(
+        bench.text(&store),
+        pairs(&[("a", "A"), ("b", "B"), ("b", "A"), ("a", "A"), ("b", "B")])
+    );
+    assert_eq!(
+        report.corpora.iter().map(|corpus| corpus.kept).collect::<Vec<_>>(),
+        [2, 1, 2]
+    );
+}
+
+/// Remembers the labels of the steps begun.
+#[derive(Default)]
+struct Labels(Mutex<Vec<String>>);
+
+impl Progress for Labels {
+    fn begin(&self, label: &str, _total: Option<u64>) {
+        self.0.lock().unwrap().push(label.to_owned());
+    }
+    fn advance(&self, _units: u64) {}
+    fn finish(&self) {}
+}
+
+#[test]
+fn a_second_start_opens_what_the_first_built() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    for name in ["c.a", "c.b"] {
+        fs::File::options()
+            .append(true)
+            .open(bench.folder.path().join(name))
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
+    }
+    let start = |files: &CorpusFiles| {
+        let labels = Labels::default();
+        let files = std::slice::from_ref(files);
+        let (_, report) =
+            TokenStore::build_or_open(&bench.stores(), files, &bench.tokenizer, &SETTINGS, &labels).unwrap();
+        (report, labels.0.into_inner().unwrap())
+    };
+    let (first, steps) = start(&bench.files());
+    assert_eq!(steps, ["hashing", "hashing", "tokenising"]);
+    let (second, steps) = start(&bench.files());
+    assert!(steps.is_empty(), "{steps:?}");
+    assert_eq!(first, second);
+
+    // The same text under another name is the same store, and the report names the files as they are now.
+    let moved =
+        |from: &str, to: &str| fs::rename(bench.folder.path().join(from), bench.folder.path().join(to)).unwrap();
+    moved("c.a", "d.a");
+    moved("c.b", "d.b");
+    let (third, steps) = start(&CorpusFiles::resolve(&bench.folder.path().join("d"), "a", "b").unwrap());
+    assert_eq!(steps, ["hashing", "hashing"]);
+    assert!(third.corpora[0].files[0].file.path.ends_with("d.a"));
+    assert_eq!(third.fingerprint, first.fingerprint);
+}
+
+#[test]
+fn a_changed_corpus_or_setting_is_another_store() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let fingerprint = |settings| bench.build(&[bench.files()], &settings).unwrap().1.fingerprint;
+    let first = fingerprint(SETTINGS);
+    assert_ne!(
+        first,
+        fingerprint(StoreSettings {
+            max_length: 7,
+            ..SETTINGS
+        })
+    );
+    assert_ne!(
+        first,
+        fingerprint(StoreSettings {
+            deduplicate: true,
+            ..SETTINGS
+        })
+    );
+    // Same size, and perhaps the same time stamp: still noticed.
+    fs::write(bench.folder.path().join("c.b"), "B\nA\n").unwrap();
+    assert_ne!(first, fingerprint(SETTINGS));
+}
+
+#[test]
+fn a_damaged_store_is_built_anew() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let (store, first) = bench.build(&[bench.files()], &SETTINGS).unwrap();
+    let whole = bench.text(&store);
+    drop(store);
+    let place = bench.stores().join(&first.fingerprint);
+    for name in ["tokens.bin", "index.bin", "manifest.json"] {
+        let path = place.join(name);
+        let bytes = fs::read(&path).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 1;
+        for damaged in [
+            Some(flipped),
+            Some(bytes[..bytes.len() - 1].to_vec()),
+            Some(vec![]),
+            None,
+        ] {
+            match damaged {
+                Some(bytes) => fs::write(&path, bytes).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            let (store, report) = bench.build(&[bench.files()], &SETTINGS).unwrap();
+            assert_eq!((bench.text(&store), &report), (whole.clone(), &first), "{name}");
+        }
+    }
+    let names: Vec<String> = fs::read_dir(bench.stores())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names
+            .iter()
+            .all(|name| *name == first.fingerprint || name == "hashes.json"),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn several_may_build_at_once() {
+    let text: String = (0..2000).map(|i| format!("{i} {}\n", i + 1)).collect();
+    let bench = Bench::new(&text, &text);
+    let lengths: Vec<usize> = std::thread::scope(|scope| {
+        let build = || bench.build(&[bench.files()], &SETTINGS).unwrap().0.len();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(build)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(lengths, [2000; 4]);
+    let leftovers = fs::read_dir(bench.stores()).unwrap().filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".building")
+    });
+    assert_eq!(leftovers.count(), 0);
+}
+
+#[test]
+fn no_pair_left_is_an_error_with_the_reasons() {
+    let bench = Bench::new("a a a a a a a\n\n", "A\nB\n");
+    let error = bench.build(&[bench.files()], &SETTINGS).err().unwrap().to_string();
+    assert!(
+        error.contains("no pair is left of 2; left out: 1 with an empty source side, 1 longer than data.max_length")
+    );
+    let entries = fs::read_dir(bench.stores())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert!(entries.filter(|name| name != "hashes.json").next().is_none());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let bench = Bench::new("a\n", "A\n");
+    let blocked = bench.folder.path().join("c.a").join(".store");
+    let result = TokenStore::build_or_open(&blocked, &[bench.files()], &bench.tokenizer, &SETTINGS, &NoProgress);
+    assert!(result.err().unwrap().to_string().starts_with("cannot create "));
+}
+
+#[test]
+fn ids_take_two_bytes_or_four() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, vocabulary, bytes) in [("two", 65_536, 2), ("four", 65_537, 4)] {
+        let place = folder.path().join(name);
+        let mut writer = Writer::create(&place, vocabulary).unwrap();
+        let (source, target) = (vec![4, 65_535], vec![7, vocabulary as u32 - 1, 256]);
+        writer.push(&[5], &[6]).unwrap();
+        writer.push(&source, &target).unwrap();
+        assert_eq!(writer.tokens(), (3, 4));
+        writer.finish(DataReport::default()).unwrap();
+        let (reader, _) = Reader::open(&place).unwrap().unwrap();
+        assert_eq!(fs::metadata(place.join("tokens.bin")).unwrap().len(), 7 * bytes);
+        assert_eq!(
+            (reader.source(1).collect(), reader.target(1).collect()),
+            (source, target)
+        );
+        assert_eq!(
+            (reader.source(0).collect(), reader.target(0).collect()),
+            (vec![5], vec![6])
+        );
+    }
+}
