@@ -44,7 +44,7 @@ pub fn write_checkpoint(checkpoints: &Path, update: u64, files: &mut [(&str, Con
 fn write_files(folder: &Path, files: &mut [(&str, Content<'_>)]) -> Result<()> {
     let mut manifest = Manifest::default();
     for (name, content) in files {
-        let path = folder.join(&*name);
+        let path = folder.join(*name);
         let mut file = Summing::new(BufWriter::with_capacity(
             1 << 20,
             File::create(&path).during("create", &path)?,

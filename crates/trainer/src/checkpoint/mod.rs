@@ -88,3 +88,6 @@ impl<T> During<T> for io::Result<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

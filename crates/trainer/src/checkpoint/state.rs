@@ -94,14 +94,13 @@ impl<P> State<P> {
 
     /// Takes note of a validation at the present update: best, patience, and the checkpoint to be kept.
     pub fn validated(&mut self, score: f64) -> Outcome {
-        let scored = Scored {
-            update: self.update,
-            score,
-        };
+        let scored = Scored { update: self.update, score };
         self.kept.retain(|kept| kept.update != self.update);
-        self.kept.push(scored);
-        // The first validation is the best so far, whatever it says; only NaN is not.
-        if !score.is_nan() && self.best.is_none_or(|best| self.metric.is_better(score, best.score)) {
+        if score.is_finite() {
+            self.kept.push(scored);
+        }
+        // The first finite value is the best so far, whatever it is.
+        if score.is_finite() && self.best.is_none_or(|best| self.metric.is_better(score, best.score)) {
             self.best = Some(scored);
             self.stalled = 0;
             Outcome::Improved
@@ -125,7 +124,6 @@ impl<P> State<P> {
     /// present one. Forgets the scores of the others.
     pub fn keep(&mut self, existing: &[u64], keep_best: usize, keep_last: usize) -> BTreeSet<u64> {
         let mut ranked = self.kept.clone();
-        ranked.retain(|kept| !kept.score.is_nan());
         // Of two equal ones the older is the better: nothing was gained since.
         ranked.sort_by(|a, b| {
             let order = a.score.total_cmp(&b.score);

@@ -13,7 +13,7 @@ pub struct ConfigError {
     /// What is wrong, with value and limit.
     pub message: String,
     /// The line of the file.
-    pub excerpt: Option<Excerpt>,
+    pub excerpt: Option<Box<Excerpt>>,
     /// What to do about it.
     pub hint: String,
 }
@@ -44,7 +44,7 @@ impl fmt::Display for ConfigError {
             text,
             column,
             width,
-        }) = &self.excerpt
+        }) = self.excerpt.as_deref()
         {
             let margin = line.to_string().len();
             write!(
@@ -111,17 +111,17 @@ impl From<ember_data::DataError> for ConfigError {
 
 impl Excerpt {
     /// The line of `text` on which the byte range `span` begins.
-    pub(super) fn of(text: &str, span: std::ops::Range<usize>) -> Self {
+    pub(super) fn of(text: &str, span: std::ops::Range<usize>) -> Box<Self> {
         let start = span.start.min(text.len());
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let characters = |range: std::ops::Range<usize>| text[range].chars().count();
-        Self {
+        Box::new(Self {
             line: text[..start].matches('\n').count() + 1,
             text: text[begin..end].trim_end().replace('\t', " "),
             column: characters(begin..start),
             width: characters(start..span.end.clamp(start, end)).max(1),
-        }
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! validate    limits of every value
 //! tree        TOML as a tree that knows where each value came from
 //! reader      the tree -> Config, by serde
+//! explain     faults in the user's terms
 //! error       where, what, hint
 //! changes     what may change between a run and its resumption
 //! ```
@@ -14,6 +15,7 @@
 
 mod changes;
 mod error;
+mod explain;
 mod reader;
 mod sections;
 mod tree;

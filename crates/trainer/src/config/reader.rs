@@ -6,7 +6,23 @@ use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::tree::{Node, Value};
+use super::tree::{Node, Origin, Value};
+
+/// The keys that a section knows; what serde tells of a key that no section has.
+pub(super) fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
+    let nothing = Node {
+        origin: Origin::Set(String::new()),
+        value: Value::Boolean(true),
+    };
+    let section = Node {
+        value: Value::Table(vec![(String::new(), nothing.clone())]),
+        ..nothing
+    };
+    match read::<T>(&section).map_err(|fault| fault.kind) {
+        Err(Kind::UnknownKey { known, .. }) => known,
+        _ => &[],
+    }
+}
 
 /// Reads a config, or a part of one, from its tree.
 pub(super) fn read<T: DeserializeOwned>(root: &Node) -> Result<T, Fault> {
@@ -132,12 +148,15 @@ impl<'de> Deserializer<'de> for &Node {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match &self.value {
             Value::String(text) => visitor.visit_enum(StrDeserializer::new(text)),
-            _ => Err(de::Error::invalid_type(self.unexpected(), &"a string")),
+            _ => {
+                let expected = format!("one of \"{}\"", names.join("\", \""));
+                Err(de::Error::invalid_type(self.unexpected(), &expected.as_str()))
+            }
         }
     }
 

@@ -1,1 +1,276 @@
+use super::*;
+use crate::duration::{Duration, Unit};
 
+const SMALL: &str = r#"
+name = "small"
+
+[data]
+source = "en"
+target = "de"
+train = ["../data/train", "/corpora/more"]
+valid = "../data/./valid"
+test = { test2016 = "../data/test2016" }
+
+[tokenizer]
+kind = "bpe"
+vocabulary = 8000
+
+[training]
+stop_after = "8000u"
+"#;
+
+fn read(text: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
+    let overrides: Vec<_> = overrides.iter().map(ToString::to_string).collect();
+    Config::from_toml(text, Path::new("/home/user/configs/x.toml"), &overrides)
+}
+
+fn small() -> Config {
+    read(SMALL, &[]).unwrap()
+}
+
+#[test]
+fn defaults_fill_what_is_left_out() {
+    let config = small();
+    assert_eq!(config.seed, 1);
+    assert_eq!(config.training.batch_tokens, 4096);
+    assert_eq!(
+        config.training.schedule,
+        Schedule::Noam {
+            warmup: 4000,
+            factor: 1.0
+        }
+    );
+    assert_eq!(
+        config.training.optimizer,
+        Optimizer::Adam {
+            beta1: 0.9,
+            beta2: 0.98,
+            epsilon: 1e-9
+        }
+    );
+    assert_eq!(config.validation, ValidationConfig::default());
+    assert_eq!(config.model, ModelConfig::default());
+}
+
+#[test]
+fn the_resolved_config_of_few_lines() {
+    insta::assert_snapshot!(small().to_toml());
+}
+
+#[test]
+fn paths_are_taken_from_the_folder_of_the_file() {
+    let data = small().data;
+    assert_eq!(
+        data.train.as_slice(),
+        [Path::new("/home/user/data/train"), Path::new("/corpora/more")]
+    );
+    assert_eq!(data.valid, Path::new("/home/user/data/valid"));
+    assert_eq!(data.test["test2016"], Path::new("/home/user/data/test2016"));
+    assert_eq!(clean(Path::new("/../a/../../b")), Path::new("/b"));
+    assert!(clean(Path::new("a")).is_absolute());
+}
+
+#[test]
+fn every_schedule_and_optimizer_reads_back() {
+    for schedule in [
+        "{ kind = \"noam\" }",
+        "{ warmup = 2000, kind = \"noam\", factor = 2 }",
+        "{ kind = \"inverse-sqrt\", peak = 5e-3, warmup = 2000 }",
+        "{ kind = \"linear\", peak = 1e-3, warmup = 10, decay = 100 }",
+        "{ kind = \"cosine\", peak = 1e-3, warmup = 10, decay = 100, end = 1e-5 }",
+        "{ kind = \"constant\", peak = 0.1 }",
+        "{ kind = \"plateau\", peak = 0.1, patience = 3, minimum = 1e-7 }",
+    ] {
+        for optimizer in ["{ kind = \"adam\" }", "{ kind = \"adamw\", weight_decay = 0.05 }"] {
+            let text = format!("{SMALL}schedule = {schedule}\noptimizer = {optimizer}\n");
+            let config = read(
+                &text,
+                &["tokenizer.dropout=0.1", "training.window=5000", "training.ema=0.9999"],
+            )
+            .unwrap();
+            let again = Config::from_toml(&config.to_toml(), Path::new("/elsewhere/config.toml"), &[]).unwrap();
+            assert_eq!(again, config, "{}", config.to_toml());
+            assert_eq!(again.to_toml(), config.to_toml());
+        }
+    }
+}
+
+#[test]
+fn overrides_are_toml_or_bare_words() {
+    let config = read(
+        SMALL,
+        &[
+            "name=other-run",
+            "seed = 7",
+            "training.stop_after='120u'",
+            "training.schedule={kind=\"constant\",peak=1}",
+            "training.schedule.warmup=5",
+            "validation.every=2.5kt",
+            "validation.metric=chrf",
+            "data.train=\"only\"",
+            "model.dropout=0",
+            "tokenizer.shared=false",
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.name, "other-run");
+    assert_eq!(config.seed, 7);
+    assert_eq!(config.training.stop_after, Duration::updates(120));
+    assert_eq!(config.training.schedule, Schedule::Constant { peak: 1.0, warmup: 5 });
+    assert_eq!(
+        config.validation.every,
+        Duration {
+            value: 2500,
+            unit: Unit::TargetTokens
+        }
+    );
+    assert_eq!(config.validation.metric, Metric::Chrf);
+    assert_eq!(config.data.train.as_slice(), [Path::new("/home/user/configs/only")]);
+    assert_eq!(config.model.dropout, 0.0);
+    assert!(!config.tokenizer.shared);
+    assert_eq!(read(SMALL, &["name=2026-11-21"]).unwrap().name, "2026-11-21");
+    assert_eq!(read(SMALL, &["name=a b=c"]).unwrap().name, "a b=c");
+}
+
+/// One fault each: what is appended to or replaced in the small config, and the overrides.
+const FAULTS: &[(&str, &str, &[&str])] = &[
+    ("", "label_smooting = 0.1", &[]),
+    ("", "\tlabel-smoothing = 0.1 # a comment", &[]),
+    ("", "momentum = 0.9", &[]),
+    ("", "beams = 5\nd_model = 256", &[]),
+    ("", "d_model = 256", &[]),
+    ("", "[validation]\nlowercase = \"yes\"", &[]),
+    ("", "[trainig]\nx = 1", &[]),
+    ("", "[validation]\nmetric = \"bluu\"", &[]),
+    ("", "[validation]\nmetric = 5", &[]),
+    ("", "[validation]\nevery = 500", &[]),
+    ("", "[validation]\nevery = \"500\"", &[]),
+    ("", "[validation]\nevery = \"500x\"", &[]),
+    ("", "[validation]\ntokenize = \"zhh\"", &[]),
+    ("", "[validation]\nbeam = 0", &[]),
+    ("", "[validation]\nkeep_last = -1", &[]),
+    ("", "[model]\nd_model = 510", &[]),
+    ("", "[model]\nn_heads = 7", &[]),
+    ("", "[model]\nnorm = true", &[]),
+    ("", "[decoding]\nbeam = 1000", &[]),
+    ("", "batch_tokens = 4096.5", &[]),
+    ("", "batch_tokens = 99999999999999999999", &[]),
+    ("", "accumulate = 5000", &[]),
+    ("", "label_smoothing = 1.5", &[]),
+    ("", "clip_norm = nan", &[]),
+    ("", "schedule = \"noam\"", &[]),
+    ("", "schedule = { warmup = 2000 }", &[]),
+    ("", "schedule = { kind = \"noan\" }", &[]),
+    ("", "schedule = { kind = 5 }", &[]),
+    ("", "schedule = { kind = \"noam\", warmpu = 2000 }", &[]),
+    ("", "schedule = { kind = \"noam\", peak = 2000 }", &[]),
+    ("", "schedule = { kind = \"noam\", warmup = \"2000\" }", &[]),
+    ("", "schedule = { kind = \"noam\", warmup = -1 }", &[]),
+    ("", "schedule = { kind = \"noam\", warmup = 0 }", &[]),
+    ("", "schedule = { kind = \"inverse-sqrt\", warmup = 0 }", &[]),
+    (
+        "",
+        "schedule = { kind = \"linear\", peak = 1, warmup = 10, decay = 10 }",
+        &[],
+    ),
+    (
+        "",
+        "[training.schedule]\nkind = \"cosine\"\npeak = 0.1\nwarmup = 10\ndecay = 100\nend = 0.2",
+        &[],
+    ),
+    ("", "[training.optimizer]\nkind = \"adam\"\nweight_decay = 0.1", &[]),
+    ("", "optimizer = { kind = \"adam\", beta2 = 1 }", &[]),
+    ("", "batch_tokens = 1\nbatch_tokens = 2", &[]),
+    ("", "this is no TOML", &[]),
+    ("", "batch_tokens = 2026-11-21", &[]),
+    ("name = \"small\"", "", &[]),
+    ("name = \"small\"", "name = \"../small\"", &[]),
+    ("name = \"small\"", "name = \"small\"\nlabel_smoothing = 0.1", &[]),
+    ("stop_after = \"8000u\"", "", &[]),
+    ("[training]\nstop_after = \"8000u\"", "", &[]),
+    ("train = [\"../data/train\", \"/corpora/more\"]", "train = 5", &[]),
+    ("train = [\"../data/train\", \"/corpora/more\"]", "train = []", &[]),
+    ("valid = \"../data/./valid\"", "valid = [\"a\"]", &[]),
+    ("{ test2016 = \"../data/test2016\" }", "\"../data/test2016\"", &[]),
+    ("target = \"de\"", "target = \"en\"", &[]),
+    ("kind = \"bpe\"", "kind = \"bpee\"", &[]),
+    ("kind = \"bpe\"", "kind = \"words\"\ndropout = 0.1", &[]),
+    ("kind = \"bpe\"", "kind = \"sentencepiece\"", &[]),
+    (
+        "kind = \"bpe\"",
+        "kind = \"bpe\"\nshared = false\n[model]\ntie = \"all\"",
+        &[],
+    ),
+    ("", "", &["training.label_smooting=0.1"]),
+    ("", "", &["trainig.label_smoothing=0.1"]),
+    ("", "", &["training.label_smoothing=high"]),
+    ("", "", &["training.label_smoothing=2"]),
+    ("", "", &["training.schedule={kind=\"inverse-sqrt\"}"]),
+    ("", "", &["training.schedule.kind=inverse-sqrt"]),
+    ("", "", &["training.stop_after=5"]),
+    ("", "", &["training.stop_after=\"5e"]),
+    ("", "", &["training"]),
+    ("", "", &["training.=5"]),
+    ("", "", &["name.x=5"]),
+    ("", "", &["model=5"]),
+];
+
+#[test]
+fn faults_are_told_with_place_and_hint() {
+    let mut told = String::new();
+    for (from, to, overrides) in FAULTS {
+        let text = if from.is_empty() {
+            format!("{SMALL}{to}\n")
+        } else {
+            SMALL.replacen(from, to, 1)
+        };
+        let error = read(&text, overrides).expect_err(&format!("{from:?} {to:?} {overrides:?}"));
+        told += &format!("{error}\n\n");
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_missing_file_is_told() {
+    let error = Config::load(Path::new("/nowhere/x.toml"), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the config /nowhere/x.toml: "), "{error}");
+}
+
+#[test]
+fn a_byte_order_mark_and_carriage_returns_do_no_harm() {
+    let text = format!("\u{feff}{}", SMALL.replace('\n', "\r\n"));
+    assert_eq!(read(&text, &[]).unwrap(), small());
+    let error = read(&format!("{text}x = 1\r\n"), &[]).unwrap_err();
+    assert_eq!(error.excerpt.unwrap().text, "x = 1");
+}
+
+#[test]
+fn what_may_change_between_runs_is_told() {
+    let overrides = [
+        "name=other",
+        "training.stop_after=9000u",
+        "training.schedule={kind=\"constant\",peak=1e-3}",
+        "validation.patience=3",
+        "decoding.beam=2",
+        "data.test.test2017=\"x\"",
+        "training.label_smoothing=0",
+    ];
+    let changes = compare_for_resume(&small(), &read(SMALL, &overrides).unwrap()).unwrap();
+    insta::assert_snapshot!(changes.join("\n"));
+    assert_eq!(compare_for_resume(&small(), &small()), Ok(vec![]));
+}
+
+#[test]
+fn what_may_not_change_is_refused_by_key() {
+    let overrides = [
+        "model.d_model=256",
+        "model.tie=target",
+        "tokenizer.vocabulary=4000",
+        "seed=2",
+        "training.stop_after=9000u",
+        "training.optimizer={kind=\"adamw\"}",
+        "data.train=\"a\"",
+    ];
+    let error = compare_for_resume(&small(), &read(SMALL, &overrides).unwrap()).unwrap_err();
+    insta::assert_snapshot!(error.to_string());
+}

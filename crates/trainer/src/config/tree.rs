@@ -6,8 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Excerpt, nearest};
-use super::reader::{Fault, Kind};
+use super::error::{ConfigError, Excerpt};
 
 /// A value and where it came from.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ impl<'a> Tree<'a> {
             let excerpt = error.span().map(|span| Excerpt::of(text, span));
             let hint = "a config is TOML: `[section]` lines, `key = value` lines, strings in quotes";
             failure(
-                &file_place(path, excerpt.as_ref()),
+                &file_place(path, excerpt.as_deref()),
                 "",
                 error.message().to_lowercase(),
                 excerpt,
@@ -63,7 +62,7 @@ impl<'a> Tree<'a> {
         );
         let root = root.map_err(|(span, message)| {
             let excerpt = Some(Excerpt::of(text, span));
-            failure(&file_place(path, excerpt.as_ref()), "", message, excerpt, "")
+            failure(&file_place(path, excerpt.as_deref()), "", message, excerpt, "")
         })?;
         Ok(Self { root, text, path })
     }
@@ -106,98 +105,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Adds file and line, or the override, to a fault of a value.
-    pub(super) fn locate(&self, error: ConfigError) -> ConfigError {
-        let path: Vec<String> = error.key.split('.').map(Into::into).collect();
-        let found = self.find(&path).or_else(|| self.find(&path[..1]));
-        let (place, excerpt) = self.place(found, |origin| match origin {
-            Origin::File { key, value } if self.find(&path).is_none() || value.is_empty() => key.clone(),
-            Origin::File { value, .. } => value.clone(),
-            Origin::Set(_) => 0..0,
-        });
-        ConfigError {
-            place,
-            excerpt,
-            ..error
-        }
-    }
-
-    /// A fault that serde found, in the user's terms.
-    pub(super) fn explain(&self, fault: Fault) -> ConfigError {
-        let Fault { mut path, kind } = fault;
-        let section = |path: &[String]| match path {
-            [] => "at the top level".to_string(),
-            path => format!("in [{}]", dotted(path)),
-        };
-        let (message, hint, mark_key) = match kind {
-            Kind::UnknownKey { key, known } => {
-                let message = format!("unknown key `{key}` {}", section(&path));
-                let hint = suggestion(
-                    &key,
-                    known,
-                    &format!("the keys {} are", section(&path).replacen("in", "of", 1)),
-                );
-                path.push(key);
-                (message, hint, true)
-            }
-            Kind::UnknownValue { value, known } => (
-                format!("unknown value `{value}` for {}", dotted(&path)),
-                suggestion(&value, known, "known are"),
-                false,
-            ),
-            Kind::Missing { key } => {
-                let message = format!("`{key}` is missing {}", section(&path));
-                (message, missing_hint(&path, key), true)
-            }
-            Kind::Mismatch { found, expected } => {
-                path.extend(self.culprit(&path, &found));
-                let expected = plain(&expected);
-                (
-                    format!("{} is {}, not {expected}", dotted(&path), found),
-                    String::new(),
-                    false,
-                )
-            }
-            Kind::Other(message) if message.contains("untagged enum Paths") => (
-                format!("{} is not a path or a list of paths", dotted(&path)),
-                String::new(),
-                false,
-            ),
-            Kind::Other(message) => {
-                let (message, hint) = message.split_once("\nhint: ").unwrap_or((&message, ""));
-                (format!("{}: {message}", dotted(&path)), hint.to_string(), false)
-            }
-        };
-        let node = self.find(&path).filter(|_| !path.is_empty());
-        let (place, excerpt) = self.place(node, |origin| match origin {
-            Origin::File { key, value } => if mark_key || value.is_empty() { key } else { value }.clone(),
-            Origin::Set(_) => 0..0,
-        });
-        ConfigError {
-            place,
-            key: dotted(&path),
-            message,
-            excerpt,
-            hint,
-        }
-    }
-
-    /// The entry of a tagged table that has the value serde complains of: it has forgotten by then which key it was.
-    /// None if two have it.
-    fn culprit(&self, path: &[String], found: &str) -> Option<String> {
-        let Value::Table(entries) = &self.find(path)?.value else {
-            return None;
-        };
-        let mut same = entries
-            .iter()
-            .filter(|(_, node)| node.unexpected().to_string() == found);
-        match (same.next(), same.next()) {
-            (Some((key, _)), None) => Some(key.clone()),
-            _ => None,
-        }
-    }
-
-    fn find(&self, path: &[String]) -> Option<&Node> {
+    pub(super) fn find(&self, path: &[String]) -> Option<&Node> {
         path.iter().try_fold(&self.root, |node, key| match &node.value {
             Value::Table(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, node)| node),
             Value::Array(items) => items.get(key.parse::<usize>().ok()?),
@@ -205,15 +113,14 @@ impl<'a> Tree<'a> {
         })
     }
 
-    fn place(&self, node: Option<&Node>, span: impl Fn(&Origin) -> Range<usize>) -> (String, Option<Excerpt>) {
-        match node.map(|node| &node.origin) {
-            Some(Origin::Set(assignment)) => (format!("--set {assignment}"), None),
-            Some(origin) => {
-                let excerpt = Excerpt::of(self.text, span(origin));
-                (file_place(self.path, Some(&excerpt)), Some(excerpt))
-            }
-            None => (file_place(self.path, None), None),
+    /// Where a value came from: the file, its line if there is one, or the override.
+    pub(super) fn place(&self, node: Option<&Node>, mark_key: bool) -> (String, Option<Box<Excerpt>>) {
+        if let Some(Origin::Set(assignment)) = node.map(|node| &node.origin) {
+            return (format!("--set {assignment}"), None);
         }
+        let span = node.and_then(|node| node.span(mark_key));
+        let excerpt = span.map(|span| Excerpt::of(self.text, span));
+        (file_place(self.path, excerpt.as_deref()), excerpt)
     }
 }
 
@@ -283,7 +190,7 @@ fn convert(value: &DeValue<'_>, origin: &Origin) -> Result<Node, (Range<usize>, 
     })
 }
 
-fn failure(place: &str, key: &str, message: String, excerpt: Option<Excerpt>, hint: &str) -> ConfigError {
+fn failure(place: &str, key: &str, message: String, excerpt: Option<Box<Excerpt>>, hint: &str) -> ConfigError {
     ConfigError {
         place: place.into(),
         key: key.into(),
@@ -297,50 +204,5 @@ fn file_place(path: &Path, excerpt: Option<&Excerpt>) -> String {
     match excerpt {
         Some(excerpt) => format!("{}:{}", path.display(), excerpt.line),
         None => path.display().to_string(),
-    }
-}
-
-/// `data.train[1]` for the keys data, train, 1.
-fn dotted(path: &[String]) -> String {
-    let mut text = String::new();
-    for key in path {
-        match key.parse::<usize>() {
-            Ok(index) => text += &format!("[{index}]"),
-            Err(_) if text.is_empty() => text += key,
-            Err(_) => text += &format!(".{key}"),
-        }
-    }
-    text
-}
-
-/// serde's names of what it expected, in words.
-fn plain(expected: &str) -> &str {
-    match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
-        "f32" | "f64" => "a number",
-        "a boolean" => "true or false",
-        "a map" => "a section",
-        "path string" => "a path in quotes",
-        other if other.starts_with("struct ") => "a section",
-        other if other.starts_with("internally tagged enum ") => "a table such as { kind = \"…\" }",
-        other => other,
-    }
-}
-
-fn suggestion(written: &str, known: &[&str], lead: &str) -> String {
-    let all = known.join(", ");
-    match nearest(written, known.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`? {lead} {all}"),
-        None => format!("{lead} {all}"),
-    }
-}
-
-fn missing_hint(path: &[String], key: &str) -> String {
-    match (path, key) {
-        ([], "data" | "tokenizer" | "training") => format!("add the section [{key}]"),
-        ([], "name") => "add name = \"…\", it names the run folder".into(),
-        (_, "stop_after") => "add stop_after = \"8000u\" (updates), \"5e\" (epochs) or \"10Mt\" (target tokens)".into(),
-        (_, "kind") => "add kind = \"…\"".into(),
-        _ => format!("add {key} = …"),
     }
 }

@@ -1,0 +1,273 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::files::{self, Content, Resumable, clean_up, find_resumable, list, prune, verify, write_checkpoint};
+use super::lock::RunLock;
+use super::pointers::{Pointer, resolve};
+use super::state::{Scored, State};
+use super::*;
+use crate::config::Metric;
+use crate::schedule::Outcome;
+
+fn write(checkpoints: &Path, update: u64, text: &str) -> PathBuf {
+    let mut model = |out: &mut dyn io::Write| out.write_all(text.as_bytes());
+    let mut files = [
+        ("model.safetensors", Content::Writer(&mut model)),
+        ("state.json", Content::Bytes(b"{}\n")),
+    ];
+    write_checkpoint(checkpoints, update, &mut files).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_checkpoint_has_its_files_and_their_sums() {
+    let run = tempfile::tempdir().unwrap();
+    let checkpoints = run.path().join("checkpoints");
+    let folder = write(&checkpoints, 500, "weights");
+    assert_eq!(folder, checkpoints.join("500"));
+    assert_eq!(names(&folder), ["manifest.json", "model.safetensors", "state.json"]);
+    let manifest = verify(&folder).unwrap();
+    assert_eq!(manifest.files["model.safetensors"].bytes, 7);
+    assert_eq!(
+        manifest.files["model.safetensors"].blake3,
+        blake3::hash(b"weights").to_hex().to_string()
+    );
+    assert_eq!(names(&checkpoints), ["500"]);
+}
+
+#[test]
+fn an_older_checkpoint_of_the_same_update_is_replaced() {
+    let run = tempfile::tempdir().unwrap();
+    write(run.path(), 500, "old");
+    let folder = write(run.path(), 500, "new");
+    assert_eq!(fs::read(folder.join("model.safetensors")).unwrap(), b"new");
+    verify(&folder).unwrap();
+    assert_eq!(names(run.path()), ["500"]);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_leaves_nothing() {
+    let run = tempfile::tempdir().unwrap();
+    write(run.path(), 500, "old");
+    let mut full = |_: &mut dyn io::Write| Err(io::ErrorKind::StorageFull.into());
+    let mut files = [("model.safetensors", Content::Writer(&mut full))];
+    let error = write_checkpoint(run.path(), 500, &mut files).unwrap_err().to_string();
+    assert!(error.contains("hint: free some space"), "{error}");
+    assert_eq!(names(run.path()), ["500"]);
+    verify(&run.path().join("500")).unwrap();
+}
+
+#[test]
+fn damage_names_the_file_and_the_newest_intact_checkpoint() {
+    let run = tempfile::tempdir().unwrap();
+    for update in [100, 200, 1000] {
+        write(run.path(), update, "weights");
+    }
+    let newest = run.path().join("1000");
+    let model = newest.join("model.safetensors");
+    let told = |text: &str| {
+        let error = verify(&newest).unwrap_err().to_string();
+        assert!(error.starts_with(&model.display().to_string()), "{error}");
+        assert!(error.contains(text), "{error}");
+        assert!(
+            error.ends_with("hint: the newest intact checkpoint is 200: --checkpoint 200"),
+            "{error}"
+        );
+    };
+    fs::write(&model, "Weights").unwrap();
+    told("its BLAKE3 sum is");
+    fs::write(&model, "weight").unwrap();
+    told("it has 6 bytes, 7 were written");
+    fs::remove_file(&model).unwrap();
+    told("the file is missing");
+    let (found, warnings) = find_resumable(run.path()).unwrap();
+    assert_eq!(
+        found,
+        Some(Resumable {
+            update: 200,
+            folder: run.path().join("200")
+        })
+    );
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("the file is missing"), "{warnings:?}");
+}
+
+#[test]
+fn damaged_manifests_are_told() {
+    let run = tempfile::tempdir().unwrap();
+    let folder = write(run.path(), 100, "weights");
+    for text in [
+        "",
+        "{",
+        "{\"format\": 2, \"program\": \"9.0\", \"files\": {}}",
+        &"[".repeat(100_000),
+    ] {
+        fs::write(folder.join("manifest.json"), text).unwrap();
+        let error = verify(&folder).unwrap_err().to_string();
+        assert!(
+            error.ends_with("no other checkpoint of this run is intact; start over with --fresh"),
+            "{error}"
+        );
+    }
+    let outside = r#"{"format": 1, "program": "0", "files": {"../x": {"bytes": 0, "blake3": ""}}}"#;
+    fs::write(folder.join("manifest.json"), outside).unwrap();
+    assert!(
+        verify(&folder)
+            .unwrap_err()
+            .to_string()
+            .contains("is not the name of a file")
+    );
+    assert!(
+        find_resumable(run.path()).is_err(),
+        "no checkpoint is intact, and the run must not silently begin anew"
+    );
+    fs::remove_file(folder.join("manifest.json")).unwrap();
+    assert!(matches!(verify(&folder), Err(CheckpointError::Missing { .. })));
+}
+
+#[test]
+fn only_complete_checkpoints_are_listed() {
+    let run = tempfile::tempdir().unwrap();
+    for update in [1000, 200, 30] {
+        write(run.path(), update, "weights");
+    }
+    for name in ["40", "050", ".tmp-60-1", "average", "best.txt"] {
+        fs::create_dir(run.path().join(name)).unwrap();
+    }
+    assert_eq!(list(run.path()).unwrap(), [30, 200, 1000]);
+    assert_eq!(list(&run.path().join("nowhere")).unwrap(), [0; 0]);
+    assert_eq!(find_resumable(&run.path().join("nowhere")).unwrap(), (None, vec![]));
+}
+
+#[test]
+fn pruning_keeps_what_is_named() {
+    let run = tempfile::tempdir().unwrap();
+    for update in 1..=5 {
+        write(run.path(), update, "weights");
+    }
+    fs::create_dir(run.path().join("average")).unwrap();
+    prune(run.path(), &BTreeSet::from([2, 5, 9])).unwrap();
+    assert_eq!(names(run.path()), ["2", "5", "average"]);
+}
+
+#[test]
+fn cleaning_up_removes_torn_folders_and_restores_a_checkpoint_set_aside() {
+    let run = tempfile::tempdir().unwrap();
+    for update in [1, 2, 3] {
+        write(run.path(), update, "weights");
+    }
+    fs::rename(run.path().join("1"), run.path().join(".old-1-77")).unwrap();
+    fs::create_dir(run.path().join(".old-2-77")).unwrap();
+    fs::create_dir(run.path().join(".tmp-4-77")).unwrap();
+    fs::write(run.path().join(".tmp-4-77/model.safetensors"), "wei").unwrap();
+    fs::write(run.path().join(".tmp-best-77"), "3").unwrap();
+    clean_up(run.path()).unwrap();
+    assert_eq!(names(run.path()), ["1", "2", "3"]);
+    verify(&run.path().join("1")).unwrap();
+    clean_up(&run.path().join("nowhere")).unwrap();
+}
+
+#[test]
+fn pointers_and_numbers_find_their_checkpoint() {
+    let run = tempfile::tempdir().unwrap();
+    let checkpoints = run.path().join("checkpoints");
+    assert!(
+        resolve(run.path(), "best")
+            .unwrap_err()
+            .to_string()
+            .contains("there are no checkpoints yet")
+    );
+    for update in [100, 200] {
+        write(&checkpoints, update, "weights");
+    }
+    assert_eq!(resolve(run.path(), "best").unwrap(), files::folder(&checkpoints, 200));
+    Pointer::Best.write(&checkpoints, 100).unwrap();
+    Pointer::Last.write(&checkpoints, 200).unwrap();
+    assert_eq!(Pointer::Best.read(&checkpoints).unwrap(), Some(100));
+    for (name, update) in [("best", 100), ("last", 200), ("200", 200)] {
+        assert_eq!(resolve(run.path(), name).unwrap(), files::folder(&checkpoints, update));
+    }
+    let folder = checkpoints.join("100");
+    assert_eq!(resolve(run.path(), folder.to_str().unwrap()).unwrap(), folder);
+    for name in ["300", "bset", "average", "", "99999999999999999999999"] {
+        let error = resolve(run.path(), name).unwrap_err().to_string();
+        assert!(error.ends_with("hint: there are 100, 200"), "{error}");
+    }
+    fs::write(checkpoints.join("best"), "x").unwrap();
+    assert!(
+        resolve(run.path(), "best")
+            .unwrap_err()
+            .to_string()
+            .contains("is not the number of a checkpoint")
+    );
+}
+
+#[test]
+fn a_run_folder_has_one_owner() {
+    let run = tempfile::tempdir().unwrap();
+    let lock = RunLock::acquire(&run.path().join("run")).unwrap();
+    let error = RunLock::acquire(&run.path().join("run")).unwrap_err().to_string();
+    let number = std::process::id();
+    assert!(
+        error.starts_with(&format!("another process (number {number}) is training in ")),
+        "{error}"
+    );
+    drop(lock);
+    RunLock::acquire(&run.path().join("run")).unwrap();
+}
+
+#[test]
+fn a_state_reads_back() {
+    let run = tempfile::tempdir().unwrap();
+    let mut state = State::new((3u64, 0.1f64), Metric::Loss);
+    // To the last bit: a best value that is read back a little lower would be beaten by its equal.
+    for update in 1..2000 {
+        state.update = update;
+        state.validated(30.0 * (update as f64).sin().exp());
+    }
+    state.validated(f64::NAN);
+    fs::write(run.path().join("state.json"), state.to_json()).unwrap();
+    assert!(State::<(u64, f64)>::read(run.path()).unwrap() == state);
+    fs::write(run.path().join("state.json"), "{}").unwrap();
+    assert!(
+        State::<u64>::read(run.path())
+            .unwrap_err()
+            .to_string()
+            .contains("missing field")
+    );
+}
+
+#[test]
+fn the_best_and_the_last_are_kept() {
+    let mut state = State::new((), Metric::Bleu);
+    let mut existing = vec![];
+    let mut outcomes = vec![];
+    for (update, bleu) in [(1, 5.0), (2, 9.0), (3, 7.0), (4, 9.0), (5, f64::NAN), (6, 1.0)] {
+        state.update = update;
+        outcomes.push(state.validated(bleu));
+        existing.push(update);
+        existing = state.keep(&existing, 2, 2).into_iter().collect();
+    }
+    assert_eq!(
+        outcomes[..4],
+        [Outcome::Improved, Outcome::Improved, Outcome::Stalled, Outcome::Stalled]
+    );
+    assert_eq!(state.best, Some(Scored { update: 2, score: 9.0 }));
+    assert_eq!(state.stalled, 4);
+    assert_eq!(existing, [2, 4, 5, 6]);
+    let by_loss = |scores: [f64; 2]| {
+        let mut state = State::new((), Metric::Loss);
+        scores.map(|score| state.validated(score))
+    };
+    assert_eq!(by_loss([2.0, 1.0]), [Outcome::Improved, Outcome::Improved]);
+    assert_eq!(by_loss([f64::NAN, 1.0]), [Outcome::Stalled, Outcome::Improved]);
+}
