@@ -73,12 +73,16 @@ impl ConfigError {
     }
 
     pub(super) fn unreadable(path: &Path, source: &std::io::Error) -> Self {
+        let hint = match source.kind() {
+            std::io::ErrorKind::InvalidData => "save it as UTF-8 text",
+            _ => "give the path of a config file, such as configs/quickstart.toml",
+        };
         Self {
             place: String::new(),
             key: String::new(),
             message: format!("cannot read the config {}: {source}", path.display()),
             excerpt: None,
-            hint: "give the path of a config file, such as configs/quickstart.toml".into(),
+            hint: hint.into(),
         }
     }
 }
@@ -112,7 +116,7 @@ impl From<ember_data::DataError> for ConfigError {
 impl Excerpt {
     /// The line of `text` on which the byte range `span` begins.
     pub(super) fn of(text: &str, span: std::ops::Range<usize>) -> Box<Self> {
-        let start = span.start.min(text.len());
+        let start = text.floor_char_boundary(span.start);
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let characters = |range: std::ops::Range<usize>| text[range].chars().count();
@@ -120,7 +124,7 @@ impl Excerpt {
             line: text[..start].matches('\n').count() + 1,
             text: text[begin..end].trim_end().replace('\t', " "),
             column: characters(begin..start),
-            width: characters(start..span.end.clamp(start, end)).max(1),
+            width: characters(start..text.floor_char_boundary(span.end.clamp(start, end))).max(1),
         })
     }
 }

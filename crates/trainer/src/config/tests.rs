@@ -213,6 +213,9 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("", "", &["training.=5"]),
     ("", "", &["name.x=5"]),
     ("", "", &["model=5"]),
+    ("", "", &["a.a.a.a.a.a.a.a.a=5"]),
+    ("", "é = 1", &[]),
+    ("", "batch_tokens = \"é", &[]),
 ];
 
 #[test]
@@ -273,4 +276,27 @@ fn what_may_not_change_is_refused_by_key() {
     ];
     let error = compare_for_resume(&small(), &read(SMALL, &overrides).unwrap()).unwrap_err();
     insta::assert_snapshot!(error.to_string());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_and_no_override_panics(text in "\\PC{0,40}", key in "[a-z.\"= ]{0,12}", value in "\\PC{0,12}") {
+        // What comes out may be right or wrong; it must come out, and be told.
+        for (text, set) in [(text.clone(), None), (format!("{SMALL}{text}"), None), (SMALL.into(), Some(format!("{key}={value}")))] {
+            let overrides: Vec<String> = set.into_iter().collect();
+            if let Err(error) = Config::from_toml(&text, Path::new("x.toml"), &overrides) {
+                proptest::prop_assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn no_change_of_one_place_panics(at in 0..SMALL.len(), put in "[\\PC\n]{0,3}", gone in 0usize..4) {
+        let mut text = SMALL.to_string();
+        let end = text.floor_char_boundary((at + gone).min(text.len()));
+        text.replace_range(at..end.max(at), &put);
+        if let Err(error) = Config::from_toml(&text, Path::new("x.toml"), &[]) {
+            proptest::prop_assert!(!error.to_string().is_empty());
+        }
+    }
 }

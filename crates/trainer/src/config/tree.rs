@@ -35,6 +35,9 @@ pub(super) enum Origin {
     Set(String),
 }
 
+/// Most names in the key of an override; more would be built up only to be refused.
+const DEEPEST: usize = 8;
+
 /// A config file and its overrides.
 pub(super) struct Tree<'a> {
     pub root: Node,
@@ -78,6 +81,9 @@ impl<'a> Tree<'a> {
         let keys: Vec<&str> = key.split('.').map(str::trim).collect();
         if keys.iter().any(|key| key.is_empty()) {
             return fail("the key is incomplete");
+        }
+        if keys.len() > DEEPEST {
+            return fail(&format!("{} names in one key, {DEEPEST} are the most", keys.len()));
         }
         let origin = Origin::Set(assignment.into());
         let value = match override_value(text.trim(), &origin) {
