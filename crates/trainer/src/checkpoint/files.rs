@@ -29,16 +29,29 @@ pub enum Content<'a> {
 /// # Errors
 /// What the system refuses. Nothing but a temporary folder is left behind then.
 pub fn write_checkpoint(checkpoints: &Path, update: u64, files: &mut [(&str, Content<'_>)]) -> Result<PathBuf> {
+    write_named(checkpoints, &update.to_string(), files)
+}
+
+/// [`write_checkpoint`] for one that has a name instead of a number: `average`.
+///
+/// # Errors
+/// As [`write_checkpoint`].
+pub fn write_named(checkpoints: &Path, name: &str, files: &mut [(&str, Content<'_>)]) -> Result<PathBuf> {
     fs::create_dir_all(checkpoints).during("create", checkpoints)?;
-    let temporary = checkpoints.join(format!("{TEMPORARY}{update}-{}", std::process::id()));
+    let temporary = checkpoints.join(hidden(TEMPORARY, name));
     remove_folder(&temporary)?;
     fs::create_dir(&temporary).during("create", &temporary)?;
-    let written = write_files(&temporary, files).and_then(|()| publish(checkpoints, &temporary, update));
+    let written = write_files(&temporary, files).and_then(|()| publish(checkpoints, &temporary, name));
     if written.is_err() {
         // A disk that is full has room again for the next attempt; the error that is told is the first one.
         let _ = fs::remove_dir_all(&temporary);
     }
     written
+}
+
+/// A name that no checkpoint has, of this process alone.
+fn hidden(prefix: &str, name: &str) -> String {
+    format!("{prefix}{name}-{}", std::process::id())
 }
 
 fn write_files(folder: &Path, files: &mut [(&str, Content<'_>)]) -> Result<()> {
@@ -66,9 +79,9 @@ fn write_files(folder: &Path, files: &mut [(&str, Content<'_>)]) -> Result<()> {
 }
 
 /// Gives the finished temporary folder its name.
-fn publish(checkpoints: &Path, temporary: &Path, update: u64) -> Result<PathBuf> {
-    let folder = folder(checkpoints, update);
-    let replaced = checkpoints.join(format!("{REPLACED}{update}-{}", std::process::id()));
+fn publish(checkpoints: &Path, temporary: &Path, name: &str) -> Result<PathBuf> {
+    let folder = checkpoints.join(name);
+    let replaced = checkpoints.join(hidden(REPLACED, name));
     let replaces = folder.exists();
     if replaces {
         remove_folder(&replaced)?;
@@ -189,7 +202,7 @@ pub fn prune(checkpoints: &Path, keep: &BTreeSet<u64>) -> Result<()> {
     for update in list(checkpoints)? {
         if !keep.contains(&update) {
             // First out of sight, so that a half removed checkpoint is never taken for a whole one.
-            let doomed = checkpoints.join(format!("{TEMPORARY}{update}-{}", std::process::id()));
+            let doomed = checkpoints.join(hidden(TEMPORARY, &update.to_string()));
             remove_folder(&doomed)?;
             let folder = folder(checkpoints, update);
             fs::rename(&folder, &doomed).during("rename", &folder)?;
@@ -200,23 +213,26 @@ pub fn prune(checkpoints: &Path, keep: &BTreeSet<u64>) -> Result<()> {
 }
 
 /// Removes what dead processes left behind, and brings back a checkpoint that was set aside to be replaced. To be called
-/// under the [run lock](super::lock::RunLock): nobody else writes then.
+/// under the [run lock](super::lock::RunLock): nobody else replaces or prunes then.
 ///
 /// # Errors
 /// What the system refuses.
 pub fn clean_up(checkpoints: &Path) -> Result<()> {
     for name in names(checkpoints)? {
         let path = checkpoints.join(&name);
-        if let Some(rest) = name.strip_prefix(REPLACED) {
-            let update = rest.split('-').next().and_then(|update| update.parse().ok());
-            let home = update.map(|update: u64| folder(checkpoints, update));
-            match home {
-                Some(home) if !home.exists() && check(&path).is_ok() => {
-                    fs::rename(&path, &home).during("rename", &path)?;
-                }
-                _ => remove_folder(&path)?,
+        let parts = |prefix| name.strip_prefix(prefix).and_then(|rest: &str| rest.rsplit_once('-'));
+        if let Some((original, _)) = parts(REPLACED) {
+            let home = checkpoints.join(original);
+            if !home.exists() && check(&path).is_ok() {
+                fs::rename(&path, &home).during("rename", &path)?;
+            } else {
+                remove_folder(&path)?;
             }
-        } else if name.starts_with(TEMPORARY) {
+        } else if let Some((_, process)) = parts(TEMPORARY) {
+            // An average is written without the lock, possibly just now.
+            if is_another_live_process(process) {
+                continue;
+            }
             if path.is_dir() {
                 remove_folder(&path)?
             } else {
@@ -225,6 +241,13 @@ pub fn clean_up(checkpoints: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a process other than this one has the number; where the system does not say, it is taken for dead.
+fn is_another_live_process(number: &str) -> bool {
+    number != std::process::id().to_string()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && Path::new("/proc").join(number).is_dir()
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {

@@ -94,7 +94,10 @@ impl<P> State<P> {
 
     /// Takes note of a validation at the present update: best, patience, and the checkpoint to be kept.
     pub fn validated(&mut self, score: f64) -> Outcome {
-        let scored = Scored { update: self.update, score };
+        let scored = Scored {
+            update: self.update,
+            score,
+        };
         self.kept.retain(|kept| kept.update != self.update);
         if score.is_finite() {
             self.kept.push(scored);

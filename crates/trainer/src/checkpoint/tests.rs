@@ -149,6 +149,27 @@ fn only_complete_checkpoints_are_listed() {
 }
 
 #[test]
+fn an_average_is_no_number_and_stays() {
+    let run = tempfile::tempdir().unwrap();
+    let checkpoints = run.path().join("checkpoints");
+    write(&checkpoints, 7, "weights");
+    for text in [b"first", b"again"] {
+        files::write_named(
+            &checkpoints,
+            "average",
+            &mut [("model.safetensors", Content::Bytes(text))],
+        )
+        .unwrap();
+    }
+    prune(&checkpoints, &BTreeSet::from([7])).unwrap();
+    assert_eq!(names(&checkpoints), ["7", "average"]);
+    assert_eq!(list(&checkpoints).unwrap(), [7]);
+    let average = resolve(run.path(), "average").unwrap();
+    verify(&average).unwrap();
+    assert_eq!(fs::read(average.join("model.safetensors")).unwrap(), b"again");
+}
+
+#[test]
 fn pruning_keeps_what_is_named() {
     let run = tempfile::tempdir().unwrap();
     for update in 1..=5 {
@@ -165,13 +186,21 @@ fn cleaning_up_removes_torn_folders_and_restores_a_checkpoint_set_aside() {
     for update in [1, 2, 3] {
         write(run.path(), update, "weights");
     }
-    fs::rename(run.path().join("1"), run.path().join(".old-1-77")).unwrap();
-    fs::create_dir(run.path().join(".old-2-77")).unwrap();
-    fs::create_dir(run.path().join(".tmp-4-77")).unwrap();
-    fs::write(run.path().join(".tmp-4-77/model.safetensors"), "wei").unwrap();
-    fs::write(run.path().join(".tmp-best-77"), "3").unwrap();
+    // No process has a number above Linux' limit of 4194304.
+    fs::rename(run.path().join("1"), run.path().join(".old-1-5000077")).unwrap();
+    fs::create_dir(run.path().join(".old-2-5000077")).unwrap();
+    fs::create_dir(run.path().join(".tmp-4-5000077")).unwrap();
+    fs::write(run.path().join(".tmp-4-5000077/model.safetensors"), "wei").unwrap();
+    fs::write(run.path().join(".tmp-best-5000077"), "3").unwrap();
+    // One of a process that lives: number 1 always does.
+    fs::create_dir(run.path().join(".tmp-average-1")).unwrap();
     clean_up(run.path()).unwrap();
-    assert_eq!(names(run.path()), ["1", "2", "3"]);
+    let busy = if cfg!(target_os = "linux") {
+        vec![".tmp-average-1"]
+    } else {
+        vec![]
+    };
+    assert_eq!(names(run.path()), [busy, vec!["1", "2", "3"]].concat());
     verify(&run.path().join("1")).unwrap();
     clean_up(&run.path().join("nowhere")).unwrap();
 }
