@@ -37,9 +37,16 @@ impl Tree<'_> {
             }
             Kind::Missing { key } => missing(&path, key),
             Kind::Mismatch { found, expected } => {
-                path.extend(self.culprit(&path, &found));
-                let message = format!("{} is {}, not {}", dotted(&path), in_words(&found), in_words(&expected));
-                (message, String::new(), false)
+                let culprit = self.culprit(&path, &found);
+                let unknown = culprit.is_none() && self.is_table(&path) && found != "map";
+                path.extend(culprit);
+                let subject = if unknown { "a value of " } else { "" };
+                let (found, expected) = (in_words(&found), in_words(&expected));
+                (
+                    format!("{subject}{} is {found}, not {expected}", dotted(&path)),
+                    String::new(),
+                    false,
+                )
             }
             Kind::Other(message) if message.contains("untagged enum Paths") => (
                 format!("{} is not a path or a list of paths", dotted(&path)),
@@ -59,6 +66,11 @@ impl Tree<'_> {
             excerpt,
             hint,
         }
+    }
+
+    fn is_table(&self, path: &[String]) -> bool {
+        self.find(path)
+            .is_some_and(|node| matches!(node.value, Value::Table(_)))
     }
 
     /// The entry of a tagged table that has the value serde complains of: it has forgotten by then which key it was.

@@ -166,6 +166,11 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("", "schedule = { kind = \"noam\", peak = 2000 }", &[]),
     ("", "schedule = { kind = \"noam\", warmup = \"2000\" }", &[]),
     ("", "schedule = { kind = \"noam\", warmup = -1 }", &[]),
+    (
+        "",
+        "schedule = { kind = \"linear\", peak = 1, warmup = \"5\", decay = \"5\" }",
+        &[],
+    ),
     ("", "schedule = { kind = \"noam\", warmup = 0 }", &[]),
     ("", "schedule = { kind = \"inverse-sqrt\", warmup = 0 }", &[]),
     (
