@@ -12,9 +12,11 @@ const SHARD_CAPACITY: usize = 2048;
 /// Longer words are rare, and would let a few lines fill the memory.
 const LONGEST_WORD: usize = 64;
 
+type Shard = Map<Box<str>, Box<[u32]>>;
+
 /// A bounded map from a word to its ids.
 pub(super) struct WordCache {
-    shards: Vec<RwLock<Map<Box<str>, Box<[u32]>>>>,
+    shards: Vec<RwLock<Shard>>,
 }
 
 impl WordCache {
