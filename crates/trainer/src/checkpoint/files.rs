@@ -228,9 +228,9 @@ pub fn clean_up(checkpoints: &Path) -> Result<()> {
             } else {
                 remove_folder(&path)?;
             }
-        } else if let Some((_, process)) = parts(TEMPORARY) {
-            // An average is written without the lock, possibly just now.
-            if is_another_live_process(process) {
+        } else if let Some((original, process)) = parts(TEMPORARY) {
+            // Unlike a number, an average is written without the lock, possibly just now.
+            if original.parse::<u64>().is_err() && is_another_live_process(process) {
                 continue;
             }
             if path.is_dir() {

@@ -194,6 +194,7 @@ fn cleaning_up_removes_torn_folders_and_restores_a_checkpoint_set_aside() {
     fs::write(run.path().join(".tmp-best-5000077"), "3").unwrap();
     // One of a process that lives: number 1 always does.
     fs::create_dir(run.path().join(".tmp-average-1")).unwrap();
+    fs::create_dir(run.path().join(".tmp-4-1")).unwrap();
     clean_up(run.path()).unwrap();
     let busy = if cfg!(target_os = "linux") {
         vec![".tmp-average-1"]
