@@ -38,7 +38,9 @@ fn learn(merges: usize, source: &str, target: &str) -> Tokenizer {
         target_model: None,
     };
     let mut target = target.lines();
-    let pairs = source.lines().map(|line| Ok((line.to_owned(), target.next().unwrap_or_default().to_owned())));
+    let pairs = source
+        .lines()
+        .map(|line| Ok((line.to_owned(), target.next().unwrap_or_default().to_owned())));
     Tokenizer::train(&config, pairs, &NoProgress).expect("the settings are sound")
 }
 
@@ -53,15 +55,26 @@ fn codes(tokenizer: &Tokenizer) -> Vec<String> {
         piece => piece.to_owned(),
     };
     let merges = saved["sides"][0]["merges"].as_array().expect("a list");
-    merges.iter().map(|merge| format!("{} {}", text(&merge[0]), text(&merge[1]))).collect()
+    merges
+        .iter()
+        .map(|merge| format!("{} {}", text(&merge[0]), text(&merge[1])))
+        .collect()
 }
 
 fn assert_equal_codes(tokenizer: &Tokenizer, codes_file: &Path) {
     let theirs = read(codes_file);
     let theirs: Vec<_> = theirs.lines().skip(1).collect();
     let ours = codes(tokenizer);
-    let equal = ours.iter().zip(&theirs).take_while(|(ours, theirs)| ours == theirs).count();
-    println!("{}: the first {equal} of {} merges are equal", codes_file.display(), theirs.len());
+    let equal = ours
+        .iter()
+        .zip(&theirs)
+        .take_while(|(ours, theirs)| ours == theirs)
+        .count();
+    println!(
+        "{}: the first {equal} of {} merges are equal",
+        codes_file.display(),
+        theirs.len()
+    );
     assert_eq!(ours, theirs);
 }
 
@@ -98,7 +111,12 @@ fn assert_equal_segments(tokenizer: &Tokenizer, training: &[&str], text: &Path, 
     println!("{} characters of the text are unknown: {unknown:?}", unknown.len());
     for (number, (line, expected)) in text.lines().zip(reference.lines()).enumerate() {
         assert_eq!(segmented(tokenizer, line), expected, "line {}", number + 1);
-        assert_eq!(tokenizer.decode(Side::Source, &tokenizer.encode(Side::Source, line)), line, "line {}", number + 1);
+        assert_eq!(
+            tokenizer.decode(Side::Source, &tokenizer.encode(Side::Source, line)),
+            line,
+            "line {}",
+            number + 1
+        );
     }
 }
 
@@ -109,7 +127,12 @@ fn the_reference_corpus_of_subword_nmt() {
     let corpus = read(&folder.join("corpus.en"));
     let tokenizer = learn(1000, &corpus, "");
     assert_equal_codes(&tokenizer, &folder.join("bpe.ref"));
-    assert_equal_segments(&tokenizer, &[&corpus], &folder.join("corpus.en"), &folder.join("corpus.bpe.ref.en"));
+    assert_equal_segments(
+        &tokenizer,
+        &[&corpus],
+        &folder.join("corpus.en"),
+        &folder.join("corpus.bpe.ref.en"),
+    );
 }
 
 #[test]

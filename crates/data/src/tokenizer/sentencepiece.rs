@@ -2,10 +2,13 @@
 //!
 //! The model's ordinary pieces follow our special tokens in the model's order, and its own special tokens have no id
 //! here: [`UNK`] stands for whatever the model does not know. The model's file is kept whole inside `tokenizer.json`.
+//!
+//! The pieces are those of SentencePiece itself, with one exception: symbols that the user defined when training a BPE
+//! model are not kept whole.
 
 use std::path::Path;
 
-use sentencepiece_rust::{PieceType, SentencePieceProcessor};
+use sentencepiece_rust::{ModelType, PieceType, SentencePieceProcessor};
 
 use super::lexicon::visible;
 use super::{FIRST, UNK, damaged};
@@ -31,7 +34,16 @@ impl SentencePiece {
             source,
             hint: "\nhint: tokenizer.model names a SentencePiece model, a file that often ends in .model".to_owned(),
         })?;
-        Self::new(bytes).map_err(|message| damaged(path, message, "give a SentencePiece model of type bpe or unigram"))
+        let model = Self::new(bytes)
+            .map_err(|message| damaged(path, message, "give a SentencePiece model of type bpe or unigram"))?;
+        let vocab = model.processor.vocab();
+        let is_user_defined = |&&entry: &&i32| vocab.kind(entry) == Some(PieceType::UserDefined);
+        let user_defined = model.entries.iter().filter(is_user_defined).count();
+        if user_defined > 0 && model.processor.model_type() == ModelType::Bpe {
+            let path = path.display();
+            tracing::warn!("{path}: the {user_defined} user-defined symbols of a bpe model are read as ordinary text");
+        }
+        Ok(model)
     }
 
     /// # Errors
@@ -87,6 +99,10 @@ impl SentencePiece {
     }
 
     pub(super) fn encode(&self, text: &str) -> Vec<u32> {
+        // SentencePiece gives nothing for nothing, and never the space alone that it reads before a line.
+        if text.is_empty() {
+            return Vec::new();
+        }
         // Only models of a type that `new` refuses fail here.
         let entries = self.processor.encode(text).unwrap_or_default();
         entries

@@ -143,7 +143,7 @@ fn words_of(text: &str) -> String {
         .join(" ")
 }
 
-/// A SentencePiece model of eight pieces, written by hand: protocol buffers with a piece, its score and its type.
+/// A SentencePiece model of nine pieces, written by hand: protocol buffers with a piece, its score and its type.
 fn sentencepiece_model() -> Vec<u8> {
     const NORMAL: u8 = 1;
     let pieces: [(&str, f32, u8); 12] = [
@@ -404,6 +404,7 @@ fn a_sentencepiece_model_under_our_ids() {
     assert_eq!(tokenizer.pieces(Side::Source, &ids), ["▁ab", "▁a", "▁", "b", "a"]);
     assert_eq!(tokenizer.decode(Side::Source, &ids), "ab a ba");
     assert_eq!(round_trip(&tokenizer, "a 語 b"), "a <unk> b");
+    assert!(tokenizer.encode(Side::Source, "").is_empty());
     assert_eq!(round_trip(&tokenizer, "<s></s>"), "<s></s>");
     let again = saved_and_loaded(&tokenizer);
     assert_eq!(again.encode(Side::Source, "ab a ba"), ids);
