@@ -9,6 +9,15 @@ use super::Batch;
 use crate::store::TokenStore;
 use crate::tokenizer::{Side, Tokenizer, UNK};
 
+/// One in so many cells of the target side may be padding for the sake of a source side with less of it. Between 10
+/// and 50, the padding of both sides together hardly changes.
+const BAND_PADDING: u64 = 20;
+
+/// Pairs sorted by length together. More make less padding, up to what planning a window costs in time and memory.
+const WINDOW: usize = 131_072;
+/// The same with BPE-dropout, where a window's pairs are tokenised before its first batch.
+const DROPOUT_WINDOW: usize = 32_768;
+
 /// How batches are made.
 #[derive(Clone)]
 pub struct BatchOptions {
@@ -24,13 +33,22 @@ pub struct BatchOptions {
 }
 
 impl BatchOptions {
-    /// Windows of 32768 pairs, no BPE-dropout.
+    /// Without BPE-dropout.
     pub fn new(batch_tokens: usize, seed: u64) -> Self {
         Self {
             batch_tokens,
             seed,
-            window: 32_768,
+            window: WINDOW,
             resegment: None,
+        }
+    }
+
+    /// With BPE-dropout, and smaller windows.
+    pub fn with_dropout(self, resegment: Resegment) -> Self {
+        Self {
+            window: DROPOUT_WINDOW,
+            resegment: Some(resegment),
+            ..self
         }
     }
 }
@@ -202,16 +220,7 @@ fn rectangle(rows: &[Row]) -> (usize, usize) {
 
 /// Sorts by length and cuts as soon as the next row would break the budget.
 fn cut_batches(mut rows: Vec<Row>, batch_tokens: usize) -> Vec<Vec<Row>> {
-    // Among targets of one length, sources rise and fall in turn: where the target length steps up, the source length
-    // does not jump. Equal lengths keep the order of the permutation, so that every epoch mixes them anew.
-    rows.sort_unstable_by_key(|row| {
-        let source = if row.target % 2 == 0 {
-            row.source
-        } else {
-            u32::MAX - row.source
-        };
-        (row.target, source, row.slot)
-    });
+    sort_by_lengths(&mut rows);
     let mut batches = Vec::new();
     let mut batch: Vec<Row> = Vec::new();
     let (mut source, mut target) = (0, 0);
@@ -231,6 +240,36 @@ fn cut_batches(mut rows: Vec<Row>, batch_tokens: usize) -> Vec<Vec<Row>> {
         batches.push(batch);
     }
     batches
+}
+
+/// Puts rows next to each other whose targets, and whose sources, are about equally long.
+///
+/// Sorted by the target alone, a batch would hold every length of source that goes with it. So the rows are cut into
+/// bands of similar targets, and each band is sorted by the source: falling after rising, so that the source's length
+/// does not jump between bands. Equal lengths keep the order of the permutation, so every epoch mixes them anew.
+fn sort_by_lengths(rows: &mut [Row]) {
+    rows.sort_unstable_by_key(|row| (row.target, row.slot));
+    let (mut rest, mut rising) = (rows, true);
+    while !rest.is_empty() {
+        let (band, others) = rest.split_at_mut(band_length(rest));
+        band.sort_unstable_by_key(|row| (if rising { row.source } else { u32::MAX - row.source }, row.slot));
+        (rest, rising) = (others, !rising);
+    }
+}
+
+/// How many of `rows`, which are sorted by target, can be padded to the longest target among them before more than a
+/// part in [`BAND_PADDING`] is padding.
+fn band_length(rows: &[Row]) -> usize {
+    let mut tokens = 0;
+    for (before, row) in rows.iter().enumerate() {
+        let length = u64::from(row.target) + 1;
+        tokens += length;
+        let cells = (before as u64 + 1) * length;
+        if (cells - tokens) * BAND_PADDING > cells {
+            return before;
+        }
+    }
+    rows.len()
 }
 
 impl Resegment {

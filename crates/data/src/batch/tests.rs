@@ -6,6 +6,8 @@ use super::order::{BatchOptions, Position};
 use super::stream::planned_from;
 use super::*;
 use crate::store::TokenStore;
+use crate::tokenizer::{Side, Tokenizer};
+use crate::{NoProgress, TokenizerConfig, TokenizerKind};
 
 /// Pairs of the given lengths, whose ids tell them apart.
 fn store(lengths: &[(usize, usize)]) -> Arc<TokenStore> {
@@ -203,5 +205,78 @@ proptest! {
         let position = serde_json::from_str(&serde_json::to_string(&position).unwrap()).unwrap();
         let resumed: Vec<_> = BatchStream::new(Arc::clone(&store), options, position).take(20).collect();
         prop_assert_eq!(&whole[cut..], &resumed[..]);
+    }
+}
+
+#[test]
+fn dropout_cuts_anew_in_every_epoch_and_keeps_the_text() {
+    let lines: Vec<(String, String)> = (0..40)
+        .map(|i| {
+            (
+                format!("some words {i} again and again"),
+                format!("einige Wörter {i} wieder"),
+            )
+        })
+        .collect();
+    let config = TokenizerConfig {
+        kind: TokenizerKind::Bpe,
+        vocabulary: 400,
+        shared: true,
+        pretokenized: false,
+        merges: None,
+        dropout: 0.3,
+        model: None,
+        target_model: None,
+    };
+    let tokenizer = Arc::new(Tokenizer::train(&config, lines.iter().cloned().map(Ok), &NoProgress).unwrap());
+    let ids = lines.iter().map(|(source, target)| {
+        (
+            tokenizer.encode(Side::Source, source),
+            tokenizer.encode(Side::Target, target),
+        )
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(TokenStore::from_ids(&folder.path().join("store"), ids).unwrap());
+    let resegment = Resegment {
+        tokenizer: Arc::clone(&tokenizer),
+        dropout: 0.3,
+        max_length: 60,
+    };
+    let options = BatchOptions {
+        resegment: Some(resegment),
+        ..options(200, 16)
+    };
+
+    let (first, second) = (epoch(&store, &options, 0), epoch(&store, &options, 1));
+    assert_eq!(first, epoch(&store, &options, 0));
+    let mut differ = 0;
+    for batch in first.iter().chain(&second) {
+        assert!(batch.rows * batch.target_length <= 200 || batch.rows == 1);
+        for (row, &index) in batch.indices.iter().enumerate() {
+            let source = &batch.source[row * batch.source_length..][..batch.source_length];
+            let source: Vec<u32> = source.iter().copied().take_while(|&id| id != EOS).collect();
+            assert_eq!(tokenizer.decode(Side::Source, &source), lines[index as usize].0);
+            differ += usize::from(source != store.source(index as usize));
+        }
+    }
+    assert!(differ > 40, "{differ} of 80 were cut differently");
+
+    // Where the new cut would be too long, the old one stays.
+    let resegment = Resegment {
+        tokenizer,
+        dropout: 1.0,
+        max_length: 1,
+    };
+    let options = BatchOptions {
+        resegment: Some(resegment),
+        ..options
+    };
+    for batch in epoch(&store, &options, 0) {
+        let tokens: usize = batch
+            .indices
+            .iter()
+            .map(|&index| store.lengths(index as usize).1 + 1)
+            .sum();
+        assert_eq!(batch.target_tokens, tokens);
     }
 }

@@ -134,20 +134,20 @@ pub(super) fn store_key(
     );
     for (corpus, hashes) in files.iter().zip(hashes) {
         // The ending decides how a file is read.
-        let endings =
-            corpus
-                .paths()
-                .into_iter()
-                .map(|path| match path.extension().and_then(|ending| ending.to_str()) {
-                    Some(ending @ ("gz" | "zst")) => ending,
-                    _ => "plain",
-                });
+        let ending = |path: &Path| {
+            let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+            if ["gz", "zst"].contains(&ending.as_str()) {
+                ending
+            } else {
+                "plain".into()
+            }
+        };
         text.push_str(match corpus {
             CorpusFiles::Aligned { .. } => "aligned",
             CorpusFiles::Tsv(_) => "tsv",
         });
-        for (ending, hash) in endings.zip(hashes) {
-            text.push_str(&format!(" {ending}:{hash}"));
+        for (path, hash) in corpus.paths().into_iter().zip(hashes) {
+            text.push_str(&format!(" {}:{hash}", ending(path)));
         }
         text.push('\n');
     }
