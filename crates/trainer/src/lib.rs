@@ -1,15 +1,45 @@
-//! Training: from a config file to a run folder.
+//! Training: from a config file to a run folder, and from a run folder to translations and scores.
 //!
 //! ```text
-//! config      what the user wrote, checked, with every default   (TOML -> Config)
-//! duration    "8000u", "5e", "10Mt": when to stop, to validate
-//! schedule    the learning rate, a pure function of the update
-//! journal     train.log, metrics.jsonl, validations.tsv, TensorBoard
-//! checkpoint  folders that are there whole or not at all
+//! config        what the user wrote, checked, with every default   (TOML -> Config)
+//! duration      "8000u", "5e", "10Mt": when to stop, to validate
+//! prepare       corpora -> tokenizer, token store, validation and test text
+//! tensors       batches of ids -> tensors on a device
+//! schedule      the learning rate, a pure function of the update
+//! optimizer     Adam, AdamW, the moving average of the weights
+//! train/        the loop
+//! validate      loss, BLEU and chrF of the validation text
+//! journal/      train.log, metrics.jsonl, validations.tsv, TensorBoard
+//! checkpoint/   folders that are there whole or not at all
+//! weights_file  weights in safetensors files
+//! run           the run folder; a trained model out of it
+//! average       several checkpoints as one
+//! split         lines that are too long for a model
+//! translate     text -> ids -> search -> text
+//! attention     what a translation looked at
+//! evaluate      scores of translations
+//! console       what a run shows while it goes on
+//! error         what can go wrong, with a hint
 //! ```
 
+pub mod attention;
+pub mod average;
 pub mod checkpoint;
 pub mod config;
+pub mod console;
 pub mod duration;
+pub mod error;
+pub mod evaluate;
 pub mod journal;
+pub mod optimizer;
+pub mod prepare;
+pub mod run;
 pub mod schedule;
+pub mod split;
+pub mod tensors;
+pub mod train;
+pub mod translate;
+pub mod validate;
+pub mod weights_file;
+
+pub use error::{Result, TrainerError};

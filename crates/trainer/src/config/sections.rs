@@ -1,5 +1,6 @@
 //! The `[training]` and `[validation]` sections of a config file, with every default in one place.
 
+use ember_metrics::BleuTokenizer;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Duration;
@@ -139,39 +140,6 @@ impl Metric {
     }
 }
 
-/// sacreBLEU's tokenizers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum BleuTokenizer {
-    /// mteval-v13a, for languages with spaces.
-    #[serde(rename = "13a")]
-    V13a,
-    /// International: Unicode punctuation and symbols.
-    #[serde(rename = "intl")]
-    Intl,
-    /// Characters.
-    #[serde(rename = "char")]
-    Char,
-    /// Text that is tokenised already.
-    #[serde(rename = "none")]
-    None,
-    /// Chinese.
-    #[serde(rename = "zh")]
-    Zh,
-}
-
-impl BleuTokenizer {
-    /// As it stands in the config and in signatures.
-    pub fn name(self) -> &'static str {
-        match self {
-            BleuTokenizer::V13a => "13a",
-            BleuTokenizer::Intl => "intl",
-            BleuTokenizer::Char => "char",
-            BleuTokenizer::None => "none",
-            BleuTokenizer::Zh => "zh",
-        }
-    }
-}
-
 /// The `[validation]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -206,7 +174,7 @@ impl Default for ValidationConfig {
             keep_last: 5,
             samples: 5,
             beam: 1,
-            tokenize: BleuTokenizer::V13a,
+            tokenize: BleuTokenizer::default(),
             lowercase: false,
         }
     }

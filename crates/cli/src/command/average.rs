@@ -1,0 +1,31 @@
+//! `ember average`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ember_trainer::average::{Selection, average};
+use ember_trainer::run::RunFolder;
+
+/// Average the weights of several checkpoints, for use as `--checkpoint average`
+#[derive(Args)]
+pub struct Average {
+    /// The run folder
+    run: PathBuf,
+    /// The newest N checkpoints
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    last: usize,
+    /// The N checkpoints with the best validations
+    #[arg(long, value_name = "N", conflicts_with = "last")]
+    best: Option<usize>,
+}
+
+impl Average {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let selection = self.best.map_or(Selection::Last(self.last), Selection::Best);
+        let updates = average(&RunFolder::new(&self.run), selection)?;
+        let updates: Vec<String> = updates.iter().map(u64::to_string).collect();
+        eprintln!("averaged the checkpoints {} into {}", updates.join(", "), self.run.join("checkpoints/average").display());
+        Ok(ExitCode::SUCCESS)
+    }
+}

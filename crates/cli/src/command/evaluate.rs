@@ -1,0 +1,192 @@
+//! `ember evaluate`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ember_data::corpus::{CorpusFiles, read_lines};
+use ember_metrics::BleuTokenizer;
+use ember_trainer::translate::texts;
+use ember_trainer::evaluate::{MetricName, ScoreOptions, Scores, score, translate_and_score};
+use ember_trainer::prepare::read_text;
+use ember_trainer::run::{RunFolder, TrainedModel};
+
+use super::train::score_options;
+use crate::console::Terminal;
+use crate::device::{self, DeviceChoice};
+
+/// Score a model on held-out data, or text against references
+///
+/// With a run folder: translates and scores its test corpora, or a source and its references. With --hypothesis: scores
+/// text, no model needed, with sacreBLEU's numbers and signatures.
+#[derive(Args)]
+pub struct Evaluate {
+    /// The run folder of a trained model
+    #[arg(required_unless_present = "hypothesis", conflicts_with = "hypothesis")]
+    run: Option<PathBuf>,
+    /// A test corpus of the config, or `valid` [default: all test corpora]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["source", "hypothesis"])]
+    split: Option<String>,
+    /// The text to translate
+    #[arg(long, value_name = "FILE", requires = "reference")]
+    source: Option<PathBuf>,
+    /// The translation to score
+    #[arg(long, value_name = "FILE", requires = "reference")]
+    hypothesis: Option<PathBuf>,
+    /// A reference; several may follow, or be repeated
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    reference: Vec<PathBuf>,
+    /// best, last, average, an update's number, or a checkpoint's folder
+    #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
+    checkpoint: String,
+    /// Hypotheses kept for a sentence [default: the config's]
+    #[arg(long, value_name = "N")]
+    beam: Option<usize>,
+    /// Exponent of the length penalty [default: the config's]
+    #[arg(long, value_name = "A")]
+    length_penalty: Option<f64>,
+    /// Which: bleu, chrf, chrf++, ter
+    #[arg(long, value_delimiter = ',', default_value = "bleu,chrf,ter", value_name = "LIST")]
+    metrics: Vec<MetricName>,
+    /// BLEU's tokenizer: 13a, intl, char, none or zh [default: the config's, else 13a]
+    #[arg(long, value_name = "NAME")]
+    tokenize: Option<BleuTokenizer>,
+    /// Score regardless of case
+    #[arg(long)]
+    lowercase: bool,
+    /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is scored together.
+struct Task {
+    name: String,
+    source: Vec<String>,
+    references: Vec<Vec<String>>,
+}
+
+impl Evaluate {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let scores = match (&self.hypothesis, &self.run) {
+            (Some(hypothesis), _) => vec![(hypothesis.display().to_string(), self.score_text(hypothesis)?)],
+            (None, Some(run)) => self.score_model(&RunFolder::new(run))?,
+            (None, None) => anyhow::bail!("give a run folder or --hypothesis"),
+        };
+        if self.json {
+            print_json(scores)?;
+        } else {
+            for (name, scores) in &scores {
+                print_scores(name, scores);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn score_text(&self, hypothesis: &PathBuf) -> anyhow::Result<Scores> {
+        let started = std::time::Instant::now();
+        let hypotheses = read_lines(hypothesis)?;
+        let references = self.references()?;
+        let mut scores = score(&hypotheses, &references, None, &self.options(ScoreOptions::default()))?;
+        scores.seconds = started.elapsed().as_secs_f64();
+        Ok(scores)
+    }
+
+    fn score_model(&self, run: &RunFolder) -> anyhow::Result<Vec<(String, Scores)>> {
+        let device = device::open(self.device)?;
+        let trained = TrainedModel::load(run, &self.checkpoint, &device.device)?;
+        let mut decoding = trained.config.decoding.clone();
+        decoding.beam = self.beam.unwrap_or(decoding.beam);
+        decoding.length_penalty = self.length_penalty.unwrap_or(decoding.length_penalty);
+        decoding.validate()?;
+        let options = self.options(score_options(&trained.config));
+        let console = Terminal::quiet();
+        let mut all = Vec::new();
+        for task in self.tasks(&trained)? {
+            let (found, scores) =
+                translate_and_score(&trained, &task.source, &task.references, &decoding, &options, &console)?;
+            if self.source.is_none() {
+                run.write_translation(&task.name, &trained.checkpoint, &texts(&found))?;
+            }
+            all.push((task.name, scores));
+        }
+        Ok(all)
+    }
+
+    fn tasks(&self, trained: &TrainedModel) -> anyhow::Result<Vec<Task>> {
+        let data = &trained.config.data;
+        if let Some(source) = &self.source {
+            let references = self.references()?;
+            return Ok(vec![Task { name: source.display().to_string(), source: read_lines(source)?, references }]);
+        }
+        let splits: Vec<(&str, &PathBuf)> = match self.split.as_deref() {
+            None => data.test.iter().map(|(name, path)| (name.as_str(), path)).collect(),
+            Some("valid") => vec![("valid", &data.valid)],
+            Some(name) => match data.test.get_key_value(name) {
+                Some((name, path)) => vec![(name.as_str(), path)],
+                None => {
+                    let names: Vec<&str> = data.test.keys().map(String::as_str).chain(["valid"]).collect();
+                    anyhow::bail!("the config has no test corpus {name:?}\nhint: one of {}", names.join(", "));
+                }
+            },
+        };
+        anyhow::ensure!(
+            !splits.is_empty(),
+            "the config names no test corpus\nhint: give --split valid, or --source and --reference"
+        );
+        let task = |(name, path): (&str, &PathBuf)| {
+            let text = read_text(&CorpusFiles::resolve(path, &data.source, &data.target)?)?;
+            Ok(Task { name: name.to_owned(), source: text.source, references: vec![text.reference] })
+        };
+        splits.into_iter().map(task).collect()
+    }
+
+    fn references(&self) -> anyhow::Result<Vec<Vec<String>>> {
+        Ok(self.reference.iter().map(|path| read_lines(path)).collect::<Result<_, _>>()?)
+    }
+
+    fn options(&self, defaults: ScoreOptions) -> ScoreOptions {
+        ScoreOptions {
+            metrics: self.metrics.clone(),
+            tokenize: self.tokenize.unwrap_or(defaults.tokenize),
+            lowercase: self.lowercase || defaults.lowercase,
+        }
+    }
+}
+
+/// One object; with several test corpora their scores stand under their names.
+fn print_json(mut scores: Vec<(String, Scores)>) -> anyhow::Result<()> {
+    let json = match scores.len() {
+        1 => serde_json::to_string(&scores.remove(0).1)?,
+        _ => serde_json::to_string(&scores.into_iter().collect::<std::collections::BTreeMap<_, _>>())?,
+    };
+    println!("{json}");
+    Ok(())
+}
+
+fn print_scores(name: &str, scores: &Scores) {
+    println!("{name}: {} lines, {:.1} s", scores.lines, scores.seconds);
+    for metric in &scores.metrics {
+        println!("  {:<8} {:6.2}  {}", metric.name, metric.score, metric.signature);
+        if let Some(details) = &metric.details {
+            println!("           {details}");
+        }
+    }
+    if !scores.by_length.is_empty() {
+        println!("  BLEU by source length");
+    }
+    let mut shortest = 1;
+    for row in &scores.by_length {
+        match row.max_source_words {
+            Some(longest) => println!("    {shortest:>3} to {longest:>3} words  {:6.2}  {:>5} lines", row.bleu, row.lines),
+            None => println!("    {shortest:>3} and more words {:6.2}  {:>5} lines", row.bleu, row.lines),
+        }
+        shortest = row.max_source_words.map_or(shortest, |longest| longest + 1);
+    }
+    for warning in &scores.warnings {
+        eprintln!("warning: {warning}");
+    }
+}

@@ -1,0 +1,81 @@
+//! `ember train`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ember_metrics::BleuTokenizer;
+use ember_trainer::config::Config;
+use ember_trainer::console::Console;
+use ember_trainer::translate::texts;
+use ember_trainer::evaluate::{ScoreOptions, translate_and_score};
+use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::train::{End, TrainOptions, train};
+
+use crate::console::Terminal;
+use crate::device::{self, DeviceChoice};
+use crate::signals;
+
+/// Train a model from a config file; run again, it resumes where it stopped
+///
+/// Prepares what is missing (tokenizer, token store), trains, validates, keeps checkpoints, and at the end translates and
+/// scores the test corpora with the best checkpoint. Ctrl-C saves a checkpoint and stops; the same command goes on.
+#[derive(Args)]
+pub struct Train {
+    /// The config file
+    config: PathBuf,
+    /// Override one key, such as training.stop_after='"2000u"'; a bare word is a string; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// The run folder [default: runs/<name>]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// Start over; an older run of the same name is moved aside
+    #[arg(long)]
+    fresh: bool,
+}
+
+impl Train {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(&self.config, &self.set)?;
+        let device = device::open(self.device)?;
+        let run = RunFolder::new(self.run_dir.unwrap_or_else(|| PathBuf::from("runs").join(&config.name)));
+        let console = Terminal::new();
+        let options = TrainOptions {
+            config,
+            run,
+            device: device.device,
+            device_name: device.choice.to_string(),
+            fresh: self.fresh,
+            stop: signals::stop_flag()?,
+        };
+        let trained = train(&options, &console)?;
+        if trained.end == End::Interrupted {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let model = TrainedModel::load(&options.run, "best", &options.device)?;
+        for (split, text) in &trained.tests {
+            let references = std::slice::from_ref(&text.reference);
+            let scoring = score_options(&options.config);
+            let decoding = &options.config.decoding;
+            let (found, scores) = translate_and_score(&model, &text.source, references, decoding, &scoring, &console)?;
+            options.run.write_translation(split, &model.checkpoint, &texts(&found))?;
+            for warning in &scores.warnings {
+                console.message(&format!("warning: {split}: {warning}"));
+            }
+            if let Some(bleu) = scores.bleu() {
+                println!("{split} BLEU {:.2} {}", bleu.score, bleu.signature);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How a run's texts are scored.
+pub fn score_options(config: &Config) -> ScoreOptions {
+    let tokenize: BleuTokenizer = config.validation.tokenize;
+    ScoreOptions { tokenize, lowercase: config.validation.lowercase, ..ScoreOptions::default() }
+}

@@ -1,0 +1,120 @@
+//! `ember translate`
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use ember_data::corpus::{LineReader, read_lines};
+use ember_trainer::attention::attention_json;
+use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::translate::Translation;
+
+use crate::console::Terminal;
+use crate::device::{self, DeviceChoice};
+
+/// Translate text: one output line per input line, in order
+#[derive(Args)]
+pub struct Translate {
+    /// The run folder of a trained model
+    run: PathBuf,
+    /// The text to translate, one sentence a line [default: stdin]
+    input: Option<PathBuf>,
+    /// Where to write [default: stdout]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Hypotheses kept for a sentence; 1 is greedy search [default: the config's]
+    #[arg(long, value_name = "N")]
+    beam: Option<usize>,
+    /// Exponent of the length penalty; 0 is none [default: the config's]
+    #[arg(long, value_name = "A")]
+    length_penalty: Option<f64>,
+    /// Write the N best translations of each line, one a line
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    n_best: usize,
+    /// best, last, average, an update's number, or a checkpoint's folder
+    #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
+    checkpoint: String,
+    /// Most source tokens translated at once [default: the config's]
+    #[arg(long, value_name = "N")]
+    batch_tokens: Option<usize>,
+    /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// Write each line's score (length-normalised log-probability in nats) and a TAB before it
+    #[arg(long)]
+    scores: bool,
+    /// Write the cross-attention weights of the best translations as JSON
+    #[arg(long, value_name = "FILE")]
+    attention: Option<PathBuf>,
+}
+
+impl Translate {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let device = device::open(self.device)?;
+        let console = Terminal::quiet();
+        let trained = TrainedModel::load(&RunFolder::new(&self.run), &self.checkpoint, &device.device)?;
+        let mut decoding = trained.config.decoding.clone();
+        decoding.beam = self.beam.unwrap_or(decoding.beam).max(self.n_best);
+        decoding.length_penalty = self.length_penalty.unwrap_or(decoding.length_penalty);
+        decoding.batch_tokens = self.batch_tokens.unwrap_or(decoding.batch_tokens);
+        decoding.validate()?;
+        anyhow::ensure!(self.n_best > 0, "--n-best 0 is below the least value 1");
+
+        let lines = match &self.input {
+            Some(path) => read_lines(path)?,
+            None => read_standard_input()?,
+        };
+        let translations = trained.translate(&lines, &decoding, &console);
+        match &self.output {
+            Some(path) => self.write(&translations, writer(path)?).with_context(|| format!("cannot write {}", path.display()))?,
+            None => self.write_to_stdout(&translations)?,
+        }
+        if let Some(path) = &self.attention {
+            let json = attention_json(&trained, &translations);
+            let mut file = writer(path)?;
+            serde_json::to_writer(&mut file, &json)
+                .map_err(io::Error::from)
+                .and_then(|()| file.flush())
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn write(&self, translations: &[Translation], mut to: impl Write) -> io::Result<()> {
+        for translation in translations {
+            for candidate in translation.candidates.iter().take(self.n_best) {
+                if self.scores {
+                    write!(to, "{:.4}\t", candidate.score)?;
+                }
+                // An output may hold any character of the training text; a line feed would shift all lines behind it.
+                writeln!(to, "{}", candidate.text.replace('\n', " "))?;
+            }
+        }
+        to.flush()
+    }
+
+    fn write_to_stdout(&self, translations: &[Translation]) -> anyhow::Result<()> {
+        match self.write(translations, BufWriter::new(io::stdout().lock())) {
+            // The reader has seen enough, as in `ember translate … | head`.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.context("cannot write to stdout"),
+        }
+    }
+}
+
+fn writer(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+fn read_standard_input() -> anyhow::Result<Vec<String>> {
+    let mut reader = LineReader::from_reader(Path::new("stdin"), Box::new(io::BufReader::new(io::stdin())));
+    let mut lines = Vec::new();
+    while let Some(line) = reader.next_line()? {
+        lines.push(line);
+    }
+    Ok(lines)
+}

@@ -1,0 +1,58 @@
+//! Every backend trains the same config alike.
+
+mod common;
+
+use common::Workplace;
+
+/// Largest relative difference of two losses.
+const TOLERANCE: f64 = 1e-3;
+
+const SETTINGS: [&str; 8] = [
+    "--set", "model.dropout=0.0",
+    "--set", "training.stop_after=\"20u\"",
+    "--set", "validation.every=\"20u\"",
+    "--set", "training.schedule={ kind = \"constant\", peak = 1e-3 }",
+];
+
+fn train_on(work: &Workplace, device: &str) -> Vec<f64> {
+    let folder = format!("runs/{device}");
+    work.run(&[&["train", "small.toml", "--device", device, "--run-dir", &folder], &SETTINGS[..]].concat()).ok();
+    work.losses(device)
+}
+
+fn assert_losses_agree(work: &Workplace, device: &str) {
+    let (expected, found) = (train_on(work, "flex"), train_on(work, device));
+    assert_eq!((expected.len(), found.len()), (20, 20));
+    for (update, (expected, found)) in expected.iter().zip(&found).enumerate() {
+        let difference = (found - expected).abs() / expected;
+        assert!(difference < TOLERANCE, "update {}: {found} on {device}, {expected} on flex", update + 1);
+    }
+}
+
+#[test]
+fn ndarray_agrees_with_flex() {
+    assert_losses_agree(&Workplace::new(), "ndarray");
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn wgpu_agrees_with_flex() {
+    let work = Workplace::new();
+    let devices = work.run(&["devices"]).ok().stdout;
+    if !devices.contains("wgpu:0") {
+        eprintln!("skipped: no GPU and no software Vulkan driver; scripts/test.sh installs one on Debian");
+        return;
+    }
+    assert_losses_agree(&work, "wgpu");
+}
+
+#[test]
+fn a_backend_that_is_not_there_is_an_error() {
+    let work = Workplace::new();
+    if !cfg!(feature = "cuda") {
+        work.run(&["train", "small.toml", "--device", "cuda"]).fails_with(&["cuda", "--features cuda"]);
+    }
+    let outcome = work.run(&["train", "small.toml", "--device", "gpu"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("flex"), "{}", outcome.stderr);
+}

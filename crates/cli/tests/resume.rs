@@ -1,0 +1,151 @@
+//! A run that was stopped, or killed, and started again ends in the same bytes as one that was never stopped.
+
+mod common;
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Workplace, assert_same_run};
+
+#[test]
+fn the_same_command_twice_gives_the_same_bytes() {
+    let work = Workplace::new();
+    work.train("one", &[]).ok();
+    work.train("two", &[]).ok();
+    assert_same_run(&work.path("runs/one"), &work.path("runs/two"));
+}
+
+#[test]
+fn a_run_in_two_parts_equals_one() {
+    let work = Workplace::new();
+    // With everything on that carries state: accumulation, moving average, BPE-dropout, plateau.
+    let settings = [
+        "--set", "training.accumulate=2",
+        "--set", "training.ema=0.9",
+        "--set", "tokenizer.dropout=0.1",
+        "--set", "validation.metric=loss",
+        "--set", "training.schedule={ kind = \"plateau\", peak = 2e-3, warmup = 3, patience = 1 }",
+    ];
+    work.train("whole", &settings).ok();
+    work.train("parts", &[&settings[..], &["--set", "training.stop_after=\"8u\""]].concat()).ok();
+    work.train("parts", &settings).ok();
+    assert_same_run_but_config(&work);
+}
+
+/// `stop_after` itself is in config.toml.
+fn assert_same_run_but_config(work: &Workplace) {
+    assert_same_run(&work.path("runs/whole"), &work.path("runs/parts"));
+}
+
+#[test]
+fn killed_at_any_moment_it_goes_on_as_if_nothing_had_been() {
+    let work = Workplace::new();
+    let settings = ["--set", "training.stop_after=\"40u\"", "--set", "validation.every=\"2u\""];
+    work.train("whole", &settings).ok();
+    let mut moment = Duration::from_millis(150);
+    let mut kills = 0;
+    loop {
+        let mut child = start(&work, "killed", &settings);
+        if wait_at_most(&mut child, moment) {
+            break;
+        }
+        child.kill().expect("SIGKILL");
+        child.wait().expect("the end of a killed process");
+        kills += 1;
+        moment = moment * 5 / 4;
+        assert!(kills < 60, "the run does not come to an end");
+    }
+    assert!(kills >= 3, "only {kills} kills: the run is too short for this test");
+    assert_same_run(&work.path("runs/whole"), &work.path("runs/killed"));
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_saves_and_exits_0() {
+    let work = Workplace::new();
+    let settings = ["--set", "training.stop_after=\"60u\"", "--set", "validation.every=\"30u\""];
+    work.train("whole", &settings).ok();
+    let mut child = start(&work, "stopped", &settings);
+    wait_for_updates(&work, "stopped", 3);
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(killed.expect("the kill command").success());
+    assert_eq!(child.wait().expect("the end of the run").code(), Some(0));
+    let updates = work.losses("stopped").len();
+    assert!((3..60).contains(&updates), "it stopped at update {updates}");
+    assert!(work.path(&format!("runs/stopped/checkpoints/{updates}/model.safetensors")).is_file());
+    work.train("stopped", &settings).ok();
+    assert_same_run(&work.path("runs/whole"), &work.path("runs/stopped"));
+}
+
+#[test]
+fn a_changed_model_is_refused_and_a_changed_end_is_not() {
+    let work = Workplace::new();
+    work.train("run", &["--set", "training.stop_after=\"4u\""]).ok();
+    work.train("run", &["--set", "model.d_ff=128"]).fails_with(&["model.d_ff", "64", "128", "--fresh"]);
+    work.train("run", &["--set", "tokenizer.vocabulary=280"]).fails_with(&["tokenizer.vocabulary"]);
+    let resumed = work.train("run", &["--set", "training.stop_after=\"6u\""]).ok();
+    assert!(resumed.stderr.contains("training.stop_after"), "{}", resumed.stderr);
+    assert_eq!(work.losses("run").len(), 6);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let work = Workplace::new();
+    work.train("whole", &[]).ok();
+    work.train("run", &["--set", "training.stop_after=\"8u\""]).ok();
+    let path = work.path("runs/run/checkpoints/8/optimizer.safetensors");
+    let mut bytes = std::fs::read(&path).expect("a checkpoint");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).expect("a damaged file");
+    let resumed = work.train("run", &[]).ok();
+    assert!(resumed.stderr.contains("optimizer.safetensors"), "{}", resumed.stderr);
+    assert_same_run(&work.path("runs/whole"), &work.path("runs/run"));
+}
+
+#[test]
+fn fresh_starts_over_and_keeps_the_old_run() {
+    let work = Workplace::new();
+    work.train("run", &["--set", "training.stop_after=\"4u\""]).ok();
+    work.train("run", &["--fresh", "--set", "training.stop_after=\"2u\"", "--set", "model.d_ff=32"]).ok();
+    assert_eq!(work.losses("run").len(), 2);
+    assert_eq!(work.losses("run.old-1").len(), 4);
+}
+
+#[test]
+fn two_processes_do_not_train_in_one_folder() {
+    let work = Workplace::new();
+    let mut first = start(&work, "run", &["--set", "training.stop_after=\"100000u\""]);
+    wait_for_updates(&work, "run", 1);
+    work.train("run", &[]).fails_with(&["another process", "--run-dir"]);
+    first.kill().expect("SIGKILL");
+    first.wait().expect("the end of a killed process");
+}
+
+fn start(work: &Workplace, run: &str, more: &[&str]) -> Child {
+    let folder = format!("runs/{run}");
+    let arguments = [&["train", "small.toml", "--device", "flex", "--run-dir", &folder], more].concat();
+    work.ember(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the ember command")
+}
+
+/// Whether the process ended by itself in time; it must have succeeded then.
+fn wait_at_most(child: &mut Child, time: Duration) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < time {
+        if let Some(status) = child.try_wait().expect("a child's status") {
+            assert!(status.success(), "{status}");
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+fn wait_for_updates(work: &Workplace, run: &str, updates: usize) {
+    let metrics = work.path(&format!("runs/{run}/metrics.jsonl"));
+    let started = Instant::now();
+    while std::fs::read_to_string(&metrics).unwrap_or_default().lines().count() < updates {
+        assert!(started.elapsed() < Duration::from_secs(120), "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

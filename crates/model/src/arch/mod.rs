@@ -1,0 +1,5 @@
+//! Whole models, one a file.
+
+pub mod transformer;
+
+pub use transformer::{Source, Transformer, Vocabularies, ids_tensor};

@@ -1,0 +1,372 @@
+//! The Transformer (Vaswani et al. 2017, section 3).
+//!
+//! B batch, S source length, T target length, D model width, V vocabulary.
+
+use burn::nn::{Embedding, LayerNorm, Linear, LinearConfig};
+use burn::prelude::*;
+
+use crate::PAD;
+use crate::attention::{MultiHeadAttention, look_ahead_mask, padding_mask};
+use crate::cache::{DecoderCache, LayerCache};
+use crate::config::{ModelConfig, ModelConfigError, NormPosition, Tie};
+use crate::dropout::DropoutStream;
+use crate::embedding::{EmbeddingRule, table};
+use crate::feed_forward::FeedForward;
+use crate::residual::{Residual, layer_norm};
+
+/// Sizes of the two vocabularies; the same when they are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vocabularies {
+    /// Entries of the source side.
+    pub source: usize,
+    /// Entries of the target side.
+    pub target: usize,
+    /// Whether both sides use one vocabulary.
+    pub shared: bool,
+}
+
+/// Source sentences as the encoder reads them.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// `[B, S]`, padded at the end.
+    pub ids: Tensor<2, Int>,
+    /// `[B, 1, 1, S]`, hides padding.
+    pub mask: Tensor<4>,
+}
+
+impl Source {
+    /// From `batch` rows of `length` ids each.
+    pub fn new(ids: &[u32], [batch, length]: [usize; 2], device: &Device) -> Self {
+        let lengths: Vec<usize> =
+            ids.chunks(length).map(|row| length - row.iter().rev().take_while(|id| **id == PAD).count()).collect();
+        Self { ids: ids_tensor(ids, [batch, length], device), mask: padding_mask(&lengths, length, device) }
+    }
+}
+
+/// Ids as a tensor, row after row.
+pub fn ids_tensor<const N: usize>(ids: &[u32], shape: [usize; N], device: &Device) -> Tensor<N, Int> {
+    let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
+    Tensor::from_data(TensorData::new(ids, shape), device)
+}
+
+/// Encoder, decoder, embeddings and output projection.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    /// `[V_source, width]`; with `tie = "all"` it is the target embedding and the output projection as well.
+    pub source_embedding: Embedding,
+    /// `[V_target, width]`; with `tie = "target"` it is the output projection as well.
+    pub target_embedding: Option<Embedding>,
+    /// `[D, V_target]`, where nothing is tied to it.
+    pub output: Option<Linear>,
+    /// The encoder's layers.
+    pub encoder: Encoder,
+    /// The decoder's layers.
+    pub decoder: Decoder,
+    embedding_rule: EmbeddingRule,
+}
+
+impl Transformer {
+    /// A model with all values zero; [`crate::weights`] initialises or reads them.
+    ///
+    /// # Errors
+    /// When the config cannot work, alone or with these vocabularies.
+    pub fn new(config: &ModelConfig, vocabularies: Vocabularies, device: &Device) -> Result<Self, ModelConfigError> {
+        config.validate()?;
+        let tie = config.resolved_tie(vocabularies.shared)?;
+        let width = config.embedding_width();
+        Ok(Self {
+            source_embedding: table(vocabularies.source, width, device),
+            target_embedding: (tie != Tie::All).then(|| table(vocabularies.target, width, device)),
+            output: (tie == Tie::None).then(|| {
+                LinearConfig::new(config.d_model, vocabularies.target)
+                    .with_bias(false)
+                    .with_initializer(burn::nn::Initializer::Zeros)
+                    .init(device)
+            }),
+            encoder: Encoder::new(config, device),
+            decoder: Decoder::new(config, device),
+            embedding_rule: EmbeddingRule::new(config),
+        })
+    }
+
+    /// The encoder's output: `[B, S, D]`.
+    pub fn encode(&self, source: &Source, stream: &mut DropoutStream) -> Tensor<3> {
+        let x = self.embedding_rule.embed(&self.source_embedding, source.ids.clone(), 0, stream);
+        self.encoder.forward(x, source.mask.clone(), stream)
+    }
+
+    /// The decoder's output for whole target sentences at once (teacher forcing).
+    ///
+    /// # Shapes
+    /// - `memory`: `[B, S, D]`, `target_input`: `[B, T]`, each row `<s>` and the reference
+    /// - result: `[B, T, D]`
+    pub fn decode(
+        &self,
+        memory: Tensor<3>,
+        source: &Source,
+        target_input: Tensor<2, Int>,
+        stream: &mut DropoutStream,
+    ) -> Tensor<3> {
+        let x = self.embedding_rule.embed(self.target_table(), target_input, 0, stream);
+        self.decoder.forward(x, memory, source.mask.clone(), stream)
+    }
+
+    /// Encoder and decoder: `[B * T, R]`, ready to be multiplied by [`Transformer::output_weight`].
+    pub fn forward(&self, source: &Source, target_input: Tensor<2, Int>, stream: &mut DropoutStream) -> Tensor<2> {
+        let memory = self.encode(source, stream);
+        self.readout(self.decode(memory, source, target_input, stream))
+    }
+
+    /// What the output projection reads of the decoder's output: all of it, R = D. Only where embeddings are
+    /// `d_model / 2` wide (`position_merge = "concat"`) and one of them is the output projection, R = D / 2: the half
+    /// that stands where the embedding stands in the decoder's input.
+    fn readout(&self, hidden: Tensor<3>) -> Tensor<2> {
+        let [batch, length, d_model] = hidden.dims();
+        let hidden = hidden.reshape([batch * length, d_model]);
+        let [width, _] = self.output_weight().dims();
+        if width == d_model { hidden } else { hidden.slice_dim(1, 0..width) }
+    }
+
+    /// The output projection: `[R, V_target]`.
+    pub fn output_weight(&self) -> Tensor<2> {
+        match &self.output {
+            Some(output) => output.weight.val(),
+            None => self.target_table().weight.val().transpose(),
+        }
+    }
+
+    /// Entries of the target vocabulary.
+    pub fn target_vocabulary(&self) -> usize {
+        let [entries, _] = self.target_table().weight.dims();
+        entries
+    }
+
+    /// Prepares a search: keys and values of the encoder's output are computed here, once a sentence.
+    ///
+    /// `beam` rows stand for each source sentence; `max_length` is the longest output in tokens.
+    pub fn start(&self, source: &Source, beam: usize, max_length: usize) -> DecoderCache {
+        let stream = &mut DropoutStream::off();
+        let memory = self.encode(source, stream);
+        let layers = self.decoder.layers.iter().map(|layer| layer.start(memory.clone(), beam, max_length)).collect();
+        DecoderCache::new(layers, source.mask.clone(), beam)
+    }
+
+    /// One step of the search: logits of the next token for each row, and the cache grows by one position.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[B * beam]`, the token each row ends in
+    /// - result: `[B * beam, V_target]`
+    pub fn step(&self, tokens: &[u32], cache: &mut DecoderCache) -> Tensor<2> {
+        let device = self.source_embedding.weight.val().device();
+        let ids = ids_tensor(tokens, [tokens.len(), 1], &device);
+        let stream = &mut DropoutStream::off();
+        let x = self.embedding_rule.embed(self.target_table(), ids, cache.length(), stream);
+        self.readout(self.decoder.step(x, cache)).matmul(self.output_weight())
+    }
+
+    /// Cross-attention of every decoder layer for given sentence pairs, each `[B, H, T, S]`.
+    pub fn cross_attention(&self, source: &Source, target_input: Tensor<2, Int>) -> Vec<Tensor<4>> {
+        let stream = &mut DropoutStream::off();
+        let memory = self.encode(source, stream);
+        let x = self.embedding_rule.embed(self.target_table(), target_input, 0, stream);
+        self.decoder.cross_attention(x, memory, source.mask.clone())
+    }
+
+    fn target_table(&self) -> &Embedding {
+        self.target_embedding.as_ref().unwrap_or(&self.source_embedding)
+    }
+}
+
+/// A stack of encoder layers, and with pre-norm a norm behind it.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    /// From the input up.
+    pub layers: Vec<EncoderLayer>,
+    /// Pre-norm's final norm.
+    pub norm: Option<LayerNorm>,
+}
+
+impl Encoder {
+    fn new(config: &ModelConfig, device: &Device) -> Self {
+        Self {
+            layers: (0..config.encoder_layers).map(|_| EncoderLayer::new(config, device)).collect(),
+            norm: final_norm(config, device),
+        }
+    }
+
+    /// `x`: `[B, S, D]`, `mask`: `[B, 1, 1, S]`.
+    fn forward(&self, mut x: Tensor<3>, mask: Tensor<4>, stream: &mut DropoutStream) -> Tensor<3> {
+        for layer in &self.layers {
+            x = layer.forward(x, mask.clone(), stream);
+        }
+        apply(&self.norm, x)
+    }
+}
+
+/// Self-attention and feed-forward.
+#[derive(Module, Debug)]
+pub struct EncoderLayer {
+    pub self_attention: MultiHeadAttention,
+    pub self_attention_norm: LayerNorm,
+    pub feed_forward: FeedForward,
+    pub feed_forward_norm: LayerNorm,
+    residual: Residual,
+}
+
+impl EncoderLayer {
+    fn new(config: &ModelConfig, device: &Device) -> Self {
+        Self {
+            self_attention: MultiHeadAttention::new(config, device),
+            self_attention_norm: layer_norm(config, device),
+            feed_forward: FeedForward::new(config, device),
+            feed_forward_norm: layer_norm(config, device),
+            residual: Residual::new(config),
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>, mask: Tensor<4>, stream: &mut DropoutStream) -> Tensor<3> {
+        let x = self.residual.around(&self.self_attention_norm, x, stream, |y, stream| {
+            self.self_attention.forward(y.clone(), y, mask, stream)
+        });
+        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| self.feed_forward.forward(y, stream))
+    }
+}
+
+/// A stack of decoder layers, and with pre-norm a norm behind it.
+#[derive(Module, Debug)]
+pub struct Decoder {
+    /// From the input up.
+    pub layers: Vec<DecoderLayer>,
+    /// Pre-norm's final norm.
+    pub norm: Option<LayerNorm>,
+}
+
+impl Decoder {
+    fn new(config: &ModelConfig, device: &Device) -> Self {
+        Self {
+            layers: (0..config.decoder_layers).map(|_| DecoderLayer::new(config, device)).collect(),
+            norm: final_norm(config, device),
+        }
+    }
+
+    /// `x`: `[B, T, D]`, `memory`: `[B, S, D]`, `memory_mask`: `[B, 1, 1, S]`.
+    fn forward(
+        &self,
+        mut x: Tensor<3>,
+        memory: Tensor<3>,
+        memory_mask: Tensor<4>,
+        stream: &mut DropoutStream,
+    ) -> Tensor<3> {
+        let [_, length, _] = x.dims();
+        let look_ahead = look_ahead_mask(length, &x.device());
+        for layer in &self.layers {
+            x = layer.forward(x, look_ahead.clone(), memory.clone(), memory_mask.clone(), stream);
+        }
+        apply(&self.norm, x)
+    }
+
+    /// `x`: `[N, 1, D]`, the position that `cache` holds next.
+    fn step(&self, mut x: Tensor<3>, cache: &mut DecoderCache) -> Tensor<3> {
+        for (index, layer) in self.layers.iter().enumerate() {
+            x = layer.step(x, cache, index);
+        }
+        cache.advance();
+        apply(&self.norm, x)
+    }
+
+    fn cross_attention(&self, mut x: Tensor<3>, memory: Tensor<3>, memory_mask: Tensor<4>) -> Vec<Tensor<4>> {
+        let [_, length, _] = x.dims();
+        let look_ahead = look_ahead_mask(length, &x.device());
+        let stream = &mut DropoutStream::off();
+        let mut maps = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let mut map = None;
+            x = layer.forward_with(x, look_ahead.clone(), stream, |y, _| {
+                map = Some(layer.cross_attention.weights(y.clone(), memory.clone(), memory_mask.clone()));
+                layer.cross_attention.forward(y, memory.clone(), memory_mask.clone(), &mut DropoutStream::off())
+            });
+            maps.extend(map);
+        }
+        maps
+    }
+}
+
+/// Masked self-attention, attention over the encoder's output, feed-forward.
+#[derive(Module, Debug)]
+pub struct DecoderLayer {
+    pub self_attention: MultiHeadAttention,
+    pub self_attention_norm: LayerNorm,
+    pub cross_attention: MultiHeadAttention,
+    pub cross_attention_norm: LayerNorm,
+    pub feed_forward: FeedForward,
+    pub feed_forward_norm: LayerNorm,
+    residual: Residual,
+}
+
+impl DecoderLayer {
+    fn new(config: &ModelConfig, device: &Device) -> Self {
+        Self {
+            self_attention: MultiHeadAttention::new(config, device),
+            self_attention_norm: layer_norm(config, device),
+            cross_attention: MultiHeadAttention::new(config, device),
+            cross_attention_norm: layer_norm(config, device),
+            feed_forward: FeedForward::new(config, device),
+            feed_forward_norm: layer_norm(config, device),
+            residual: Residual::new(config),
+        }
+    }
+
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        look_ahead: Tensor<4>,
+        memory: Tensor<3>,
+        memory_mask: Tensor<4>,
+        stream: &mut DropoutStream,
+    ) -> Tensor<3> {
+        self.forward_with(x, look_ahead, stream, |y, stream| {
+            self.cross_attention.forward(y, memory, memory_mask, stream)
+        })
+    }
+
+    /// The layer with its cross-attention given by the caller.
+    fn forward_with(
+        &self,
+        x: Tensor<3>,
+        look_ahead: Tensor<4>,
+        stream: &mut DropoutStream,
+        cross_attention: impl FnOnce(Tensor<3>, &mut DropoutStream) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let x = self.residual.around(&self.self_attention_norm, x, stream, |y, stream| {
+            self.self_attention.forward(y.clone(), y, look_ahead, stream)
+        });
+        let x = self.residual.around(&self.cross_attention_norm, x, stream, cross_attention);
+        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| self.feed_forward.forward(y, stream))
+    }
+
+    fn start(&self, memory: Tensor<3>, beam: usize, max_length: usize) -> LayerCache {
+        LayerCache::new(&self.self_attention, &self.cross_attention, memory, beam, max_length)
+    }
+
+    fn step(&self, x: Tensor<3>, cache: &mut DecoderCache, layer: usize) -> Tensor<3> {
+        let stream = &mut DropoutStream::off();
+        let x = self.residual.around(&self.self_attention_norm, x, stream, |y, _| {
+            cache.self_attention(layer, &self.self_attention, y)
+        });
+        let x = self.residual.around(&self.cross_attention_norm, x, stream, |y, _| {
+            cache.cross_attention(layer, &self.cross_attention, y)
+        });
+        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| self.feed_forward.forward(y, stream))
+    }
+}
+
+fn final_norm(config: &ModelConfig, device: &Device) -> Option<LayerNorm> {
+    (config.norm == NormPosition::Pre).then(|| layer_norm(config, device))
+}
+
+fn apply(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
+    match norm {
+        Some(norm) => norm.forward(x),
+        None => x,
+    }
+}

@@ -1,0 +1,130 @@
+//! Keys and values of a search in progress, so that a step costs one position and not the whole sentence again.
+//!
+//! N rows (B sentences times K beams), H heads, d_k = D / H, M longest output, S source length.
+
+use burn::prelude::*;
+
+use crate::attention::{Heads, MultiHeadAttention, attention_weights};
+use crate::linear::linear;
+
+/// The caches of all decoder layers.
+pub struct DecoderCache {
+    layers: Vec<LayerCache>,
+    /// `[B, 1, 1, S]`.
+    memory_mask: Tensor<4>,
+    beam: usize,
+    length: usize,
+}
+
+/// One decoder layer's keys and values.
+pub struct LayerCache {
+    /// Keys and values of the output so far, `[N, H, M, d_k]` each; allocated once.
+    target: [Tensor<4>; 2],
+    /// Keys and values of the encoder's output, `[B, H, S, d_k]` each; beams share them.
+    memory: [Tensor<4>; 2],
+}
+
+impl LayerCache {
+    /// Room for `max_length` positions, and the encoder's output `[B, S, D]` mapped.
+    pub(crate) fn new(
+        self_attention: &MultiHeadAttention,
+        cross_attention: &MultiHeadAttention,
+        memory: Tensor<3>,
+        beam: usize,
+        max_length: usize,
+    ) -> Self {
+        let [batch, _, d_model] = memory.dims();
+        let heads = &self_attention.heads;
+        let shape = [batch * beam, heads.count, max_length, d_model / heads.count];
+        let room = || Tensor::zeros(shape, &memory.device());
+        let heads = &cross_attention.heads;
+        let keys = heads.split(linear(&cross_attention.key, memory.clone()));
+        let values = heads.split(linear(&cross_attention.value, memory.clone()));
+        Self { target: [room(), room()], memory: [keys, values] }
+    }
+
+    /// Writes the newest position and returns all up to it.
+    fn append(&mut self, position: usize, new: [Tensor<4>; 2]) -> [Tensor<4>; 2] {
+        let mut new = new.into_iter();
+        self.target.each_mut().map(|cache| {
+            if let Some(new) = new.next() {
+                cache.inplace(|cache| cache.slice_assign(s![.., .., position..position + 1], new));
+            }
+            cache.clone().slice_dim(2, 0..position + 1)
+        })
+    }
+}
+
+impl DecoderCache {
+    pub(crate) fn new(layers: Vec<LayerCache>, memory_mask: Tensor<4>, beam: usize) -> Self {
+        Self { layers, memory_mask, beam, length: 0 }
+    }
+
+    /// Positions held, the position of the next token.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn advance(&mut self) {
+        self.length += 1;
+    }
+
+    /// Self-attention of one new position: `x` and result `[N, 1, D]`.
+    pub(crate) fn self_attention(&mut self, layer: usize, block: &MultiHeadAttention, x: Tensor<3>) -> Tensor<3> {
+        let heads = &block.heads;
+        let query = heads.split(linear(&block.query, x.clone()));
+        let new = [&block.key, &block.value].map(|map| heads.split(linear(map, x.clone())));
+        let [keys, values] = self.layers[layer].append(self.length, new);
+        let context = attention_weights(query, keys, None).matmul(values);
+        linear(&block.output, heads.merge(context))
+    }
+
+    /// Attention over the encoder's output: `x` and result `[N, 1, D]`. A sentence's beams are its queries' positions.
+    pub(crate) fn cross_attention(&mut self, layer: usize, block: &MultiHeadAttention, x: Tensor<3>) -> Tensor<3> {
+        let [rows, _, d_model] = x.dims();
+        let batch = rows / self.beam;
+        let heads: &Heads = &block.heads;
+        let query = heads.split(linear(&block.query, x).reshape([batch, self.beam, d_model])); // [B, H, K, d_k]
+        let [keys, values] = self.layers[layer].memory.clone();
+        let context = attention_weights(query, keys, Some(self.memory_mask.clone())).matmul(values);
+        linear(&block.output, heads.merge(context)).reshape([rows, 1, d_model])
+    }
+
+    /// Makes row i continue what row `order[i]` holds. Only the positions in use move.
+    pub fn reorder(&mut self, order: &[usize]) {
+        if order.iter().copied().eq(0..order.len()) {
+            return;
+        }
+        let used = 0..self.length;
+        for cache in self.layers.iter_mut().flat_map(|layer| layer.target.iter_mut()) {
+            let order = index_tensor(order, &cache.device());
+            cache.inplace(|cache| {
+                let moved = cache.clone().slice_dim(2, used.clone()).select(0, order);
+                cache.slice_assign(s![.., .., used.clone()], moved)
+            });
+        }
+    }
+
+    /// Keeps the given sentences with all their beams, in this order, and forgets the others.
+    pub fn keep(&mut self, sentences: &[usize]) {
+        let rows: Vec<usize> =
+            sentences.iter().flat_map(|sentence| (0..self.beam).map(move |beam| sentence * self.beam + beam)).collect();
+        let device = self.memory_mask.device();
+        let rows = index_tensor(&rows, &device);
+        let sentences = index_tensor(sentences, &device);
+        for layer in &mut self.layers {
+            for cache in &mut layer.target {
+                cache.inplace(|cache| cache.select(0, rows.clone()));
+            }
+            for memory in &mut layer.memory {
+                memory.inplace(|memory| memory.select(0, sentences.clone()));
+            }
+        }
+        self.memory_mask.inplace(|mask| mask.select(0, sentences));
+    }
+}
+
+fn index_tensor(indices: &[usize], device: &Device) -> Tensor<1, Int> {
+    let ids: Vec<i32> = indices.iter().map(|index| *index as i32).collect();
+    Tensor::from_data(TensorData::new(ids, [indices.len()]), device)
+}

@@ -1,0 +1,161 @@
+//! Properties of the model and its search that hold for any weights.
+
+use burn::prelude::*;
+use ember_model::EOS;
+use ember_model::arch::{Source, Transformer, Vocabularies, ids_tensor};
+use ember_model::config::{Activation, DecodingConfig, ModelConfig, NormPosition, PositionMerge};
+use ember_model::dropout::DropoutStream;
+use ember_model::search::{pad_sources, search_all};
+use ember_model::weights::{host_values, initialise};
+
+const VOCABULARY: usize = 23;
+
+fn configs() -> Vec<ModelConfig> {
+    let base = ModelConfig { d_model: 16, encoder_layers: 2, decoder_layers: 2, n_heads: 2, d_ff: 32, ..Default::default() };
+    vec![
+        base.clone(),
+        ModelConfig { norm: NormPosition::Pre, activation: Activation::Gelu, ..base.clone() },
+        ModelConfig { position_merge: PositionMerge::Concat, activation: Activation::Swiglu, ..base },
+    ]
+}
+
+fn model(config: &ModelConfig, seed: u64) -> Transformer {
+    let vocabularies = Vocabularies { source: VOCABULARY, target: VOCABULARY, shared: true };
+    initialise(Transformer::new(config, vocabularies, &Device::flex()).expect("a valid config"), seed)
+}
+
+fn sentences() -> Vec<Vec<u32>> {
+    (0..12u32).map(|i| (0..(i * 5) % 13).map(|j| 4 + (i * 7 + j * 3) % (VOCABULARY as u32 - 4)).collect()).collect()
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn padding_and_other_rows_change_nothing() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, 1);
+        let stream = &mut DropoutStream::off();
+        let alone = Source::new(&[5, 6, 7, EOS], [1, 4], &device);
+        let padded = Source::new(&[5, 6, 7, EOS, 0, 0, 9, 8, 7, 6, 5, EOS], [2, 6], &device);
+        let target = ids_tensor(&[2, 9, 10], [1, 3], &device);
+        let targets = ids_tensor(&[2, 9, 10, 0, 2, 4, 5, 6], [2, 4], &device);
+        let one = host_values(model.forward(&alone, target, stream));
+        let two = host_values(model.forward(&padded, targets, stream));
+        assert!(largest_difference(&one, &two[..one.len()]) < 1e-5);
+    }
+}
+
+#[test]
+fn later_target_tokens_change_nothing_before_them() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, 2);
+        let source = Source::new(&[5, 6, EOS], [1, 3], &device);
+        let hidden = |last| {
+            let target = ids_tensor(&[2, 9, 10, last], [1, 4], &device);
+            host_values(model.forward(&source, target, &mut DropoutStream::off()))
+        };
+        let (one, two) = (hidden(11), hidden(12));
+        let before_last = one.len() / 4 * 3;
+        assert_eq!(one[..before_last], two[..before_last]);
+        assert_ne!(one, two);
+    }
+}
+
+#[test]
+fn a_cached_step_equals_the_whole_sentence() {
+    let device = Device::flex();
+    for config in configs() {
+        let model = model(&config, 3);
+        let source = pad_sources(&[&[5, 6, 7], &[8]], &device);
+        let inputs = [[2, 9, 10, 11], [2, 4, 4, 5]];
+        let whole = model.forward(&source, ids_tensor(&inputs.concat(), [2, 4], &device), &mut DropoutStream::off());
+        let whole = host_values(whole.matmul(model.output_weight()));
+        let mut cache = model.start(&source, 1, 4);
+        for position in 0..4 {
+            let logits = host_values(model.step(&inputs.map(|row| row[position]), &mut cache));
+            for row in 0..2 {
+                let expected = &whole[(row * 4 + position) * VOCABULARY..][..VOCABULARY];
+                assert!(largest_difference(&logits[row * VOCABULARY..][..VOCABULARY], expected) < 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn beam_one_is_greedy() {
+    let device = Device::flex();
+    for (seed, config) in configs().iter().enumerate() {
+        let model = model(config, 10 + seed as u64);
+        let options = DecodingConfig { beam: 1, ..Default::default() };
+        for (source, found) in sentences().iter().zip(search_all(&model, &sentences(), &options, &device, |_| ())) {
+            assert_eq!(found[0].tokens, greedy(&model, source, &options));
+        }
+    }
+}
+
+/// The argmax, word after word, without cache or batch.
+fn greedy(model: &Transformer, source: &[u32], options: &DecodingConfig) -> Vec<u32> {
+    let device = Device::flex();
+    let mut tokens = Vec::new();
+    if source.is_empty() {
+        return tokens;
+    }
+    let padded = pad_sources(&[source], &device);
+    while tokens.len() < ember_model::search::max_output_length(options, source.len()) {
+        let input = [&[2], &tokens[..]].concat();
+        let hidden = model.forward(&padded, ids_tensor(&input, [1, input.len()], &device), &mut DropoutStream::off());
+        let logits = host_values(hidden.matmul(model.output_weight()));
+        let last = &logits[logits.len() - VOCABULARY..];
+        let allowed = (0..VOCABULARY as u32).filter(|token| ![0, 2].contains(token));
+        let best = allowed.max_by(|a, b| last[*a as usize].total_cmp(&last[*b as usize]).then(b.cmp(a)));
+        match best {
+            Some(EOS) | None => break,
+            Some(token) => tokens.push(token),
+        }
+    }
+    tokens
+}
+
+#[test]
+fn a_batch_equals_its_sentences_one_by_one() {
+    let device = Device::flex();
+    for (seed, config) in configs().iter().enumerate() {
+        let model = model(config, 20 + seed as u64);
+        let options = DecodingConfig { beam: 4, ..Default::default() };
+        let together = search_all(&model, &sentences(), &options, &device, |_| ());
+        for (source, together) in sentences().iter().zip(together) {
+            let alone = &search_all(&model, std::slice::from_ref(source), &options, &device, |_| ())[0];
+            let tokens = |found: &[ember_model::search::Hypothesis]| found.iter().map(|h| h.tokens.clone()).collect::<Vec<_>>();
+            assert_eq!(tokens(alone), tokens(&together));
+        }
+    }
+}
+
+#[test]
+fn a_wider_beam_finds_nothing_worse_and_its_scores_are_the_models() {
+    let device = Device::flex();
+    let model = model(&configs()[0], 31);
+    let options = DecodingConfig { beam: 5, length_penalty: 0.0, ..Default::default() };
+    let found = search_all(&model, &sentences(), &options, &device, |_| ());
+    for (source, hypotheses) in sentences().iter().zip(found) {
+        assert!(hypotheses.is_sorted_by(|a, b| a.score >= b.score));
+        let Some(best) = hypotheses.first().filter(|_| !source.is_empty()) else { continue };
+        let input = [&[2], &best.tokens[..]].concat();
+        let padded = pad_sources(&[source], &device);
+        let hidden = model.forward(&padded, ids_tensor(&input, [1, input.len()], &device), &mut DropoutStream::off());
+        let logits = host_values(hidden.matmul(model.output_weight()));
+        let ended = best.tokens.len() + 1 < ember_model::search::max_output_length(&options, source.len());
+        let output = if ended { [&best.tokens[..], &[EOS]].concat() } else { best.tokens.clone() };
+        let total: f64 = output.iter().zip(logits.chunks(VOCABULARY)).map(|(token, row)| {
+            let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
+            f64::from(row[*token as usize]) - sum.ln()
+        }).sum();
+        if ended {
+            assert!((total - best.log_probability).abs() < 1e-3, "{total} against {}", best.log_probability);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019), clipping, and the moving average of weights.
+//!
+//! For every parameter, with `g` its gradient, `t` the step and `η` the learning rate:
+//!
+//! ```text
+//! m = β1 m + (1 - β1) g          v = β2 v + (1 - β2) g²
+//! w = w - η ( m / (1 - β1^t) / (sqrt(v / (1 - β2^t)) + ε) + λ w )
+//! average = decay * average + (1 - decay) * w
+//! ```
+
+use std::collections::BTreeMap;
+
+use burn::module::{ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::prelude::*;
+use ember_model::weights::{Weight, Weights, host_values};
+
+use crate::config::Optimizer as OptimizerConfig;
+
+/// Adam's running means of all parameters, and the weights' moving average if one is kept.
+pub struct Optimizer {
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    weight_decay: f64,
+    /// 0: no average is kept.
+    ema: f64,
+    /// Steps taken; skipped updates are none.
+    steps: u64,
+    states: BTreeMap<String, ParameterState>,
+}
+
+/// All flat: one number for each of the parameter's.
+struct ParameterState {
+    mean: Tensor<1>,
+    square: Tensor<1>,
+    average: Option<Tensor<1>>,
+}
+
+impl Optimizer {
+    /// With nothing learnt yet. `ema` is the decay of the weights' moving average, 0 for none.
+    pub fn new(config: &OptimizerConfig, ema: f64) -> Self {
+        let (beta1, beta2, epsilon, weight_decay) = match *config {
+            OptimizerConfig::Adam { beta1, beta2, epsilon } => (beta1, beta2, epsilon, 0.0),
+            OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay } => (beta1, beta2, epsilon, weight_decay),
+        };
+        Self { beta1, beta2, epsilon, weight_decay, ema, steps: 0, states: BTreeMap::new() }
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Changes every parameter that has a gradient. Gradients are multiplied by `gradient_scale` first.
+    pub fn step<M: Module>(
+        &mut self,
+        model: M,
+        gradients: GradientsParams,
+        learning_rate: f64,
+        gradient_scale: f64,
+    ) -> M {
+        self.steps += 1;
+        model.map(&mut Step { optimizer: self, gradients, learning_rate, gradient_scale, path: Vec::new() })
+    }
+
+    fn update(&mut self, name: &str, weight: Tensor<1>, gradient: Tensor<1>, learning_rate: f64) -> Tensor<1> {
+        let Self { beta1, beta2, epsilon, weight_decay, ema, steps, .. } = *self;
+        let state = self.states.remove(name);
+        let zeros = || Tensor::zeros(weight.shape(), &weight.device());
+        let (mean, square, average) = match state {
+            Some(state) => (state.mean, state.square, state.average),
+            None => (zeros(), zeros(), None),
+        };
+        let mean = mean.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
+        let square = square.mul_scalar(beta2) + (gradient.clone() * gradient).mul_scalar(1.0 - beta2);
+        let mean_correction = 1.0 - beta1.powf(steps as f64);
+        let square_correction = 1.0 - beta2.powf(steps as f64);
+        let denominator = square.clone().sqrt().mul_scalar(square_correction.powf(-0.5)).add_scalar(epsilon);
+        let change = mean.clone().mul_scalar(learning_rate / mean_correction) / denominator;
+        let kept = if weight_decay == 0.0 {
+            weight.clone()
+        } else {
+            weight.clone().mul_scalar(1.0 - learning_rate * weight_decay)
+        };
+        let updated = kept - change;
+        let average = (ema > 0.0).then(|| match average {
+            Some(average) => average.mul_scalar(ema) + updated.clone().mul_scalar(1.0 - ema),
+            None => updated.clone(),
+        });
+        self.states.insert(name.to_owned(), ParameterState { mean, square, average });
+        updated
+    }
+
+    /// The moving average under the parameters' names; `None` where none is kept or no step was taken.
+    pub fn average(&self, shapes: &Weights) -> Option<Weights> {
+        let average = |name: &String, weight: &Weight| {
+            let values = host_values(self.states.get(name)?.average.clone()?);
+            Some((name.clone(), Weight { shape: weight.shape.clone(), values }))
+        };
+        shapes.iter().map(|(name, weight)| average(name, weight)).collect()
+    }
+
+    /// The running means as `mean.<parameter>` and `square.<parameter>`.
+    pub fn export(&self) -> Weights {
+        let mut weights = Weights::new();
+        for (name, state) in &self.states {
+            for (kind, tensor) in [("mean", &state.mean), ("square", &state.square)] {
+                let values = host_values(tensor.clone());
+                weights.insert(format!("{kind}.{name}"), Weight { shape: vec![values.len()], values });
+            }
+        }
+        weights
+    }
+
+    /// What [`Optimizer::export`] and [`Optimizer::average`] gave, and the steps taken until then.
+    ///
+    /// Returns the name of a parameter whose two means do not both stand there.
+    pub fn import(
+        &mut self,
+        mut weights: Weights,
+        average: Option<Weights>,
+        steps: u64,
+        device: &Device,
+    ) -> Result<(), String> {
+        let flat = |values: Vec<f32>| {
+            let length = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [length]), device)
+        };
+        let mut average = average.unwrap_or_default();
+        self.steps = steps;
+        self.states.clear();
+        let names: Vec<String> = weights.keys().filter_map(|key| key.strip_prefix("mean.")).map(str::to_owned).collect();
+        for name in names {
+            let mut take = |kind: &str| weights.remove(&format!("{kind}.{name}")).map(|weight| flat(weight.values));
+            let (Some(mean), Some(square)) = (take("mean"), take("square")) else { return Err(name) };
+            let average = average.remove(&name).map(|weight| flat(weight.values));
+            self.states.insert(name, ParameterState { mean, square, average });
+        }
+        match weights.into_keys().next() {
+            Some(left) => Err(left),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Step<'a> {
+    optimizer: &'a mut Optimizer,
+    gradients: GradientsParams,
+    learning_rate: f64,
+    gradient_scale: f64,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else {
+            return param;
+        };
+        let name = self.path.join(".");
+        param.map(|tensor| {
+            let tracked = tensor.is_require_grad();
+            let shape = tensor.shape();
+            let mut gradient = gradient.flatten::<1>(0, D - 1);
+            if self.gradient_scale != 1.0 {
+                gradient = gradient.mul_scalar(self.gradient_scale);
+            }
+            let weight = tensor.inner().flatten::<1>(0, D - 1);
+            let updated = self.optimizer.update(&name, weight, gradient, self.learning_rate).reshape(shape);
+            Tensor::<D>::from_inner(updated).set_require_grad(tracked)
+        })
+    }
+}
+
+/// Adds the gradients of `more` to those of `sum`, for gradient accumulation.
+pub fn add_gradients<M: Module>(model: &M, sum: GradientsParams, more: GradientsParams) -> GradientsParams {
+    struct Add {
+        sum: GradientsParams,
+        more: GradientsParams,
+    }
+    impl ModuleVisitor for Add {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let total = match (self.sum.remove::<D>(param.id), self.more.remove::<D>(param.id)) {
+                (Some(sum), Some(more)) => sum + more,
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => return,
+            };
+            self.sum.register(param.id, total);
+        }
+    }
+    let mut add = Add { sum, more };
+    model.visit(&mut add);
+    add.sum
+}
+
+/// The norm of all gradients as one vector.
+pub fn gradient_norm<M: Module>(model: &M, gradients: &GradientsParams) -> f64 {
+    struct Squares<'a> {
+        gradients: &'a GradientsParams,
+        sums: Vec<Tensor<1>>,
+    }
+    impl ModuleVisitor for Squares<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.gradients.get::<D>(param.id) {
+                self.sums.push((gradient.clone() * gradient).sum());
+            }
+        }
+    }
+    let mut squares = Squares { gradients, sums: Vec::new() };
+    model.visit(&mut squares);
+    if squares.sums.is_empty() {
+        return 0.0;
+    }
+    host_values(Tensor::cat(squares.sums, 0)).into_iter().map(f64::from).sum::<f64>().sqrt()
+}

@@ -1,0 +1,101 @@
+//! From corpora to tokens: what training needs before the first update, made where it is missing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ember_data::corpus::{CorpusFiles, read_pairs, read_sides};
+use ember_data::store::{DataReport, StoreSettings, TokenStore};
+use ember_data::tokenizer::Tokenizer;
+
+use crate::config::Config;
+use crate::console::Console;
+use crate::error::{Result, TrainerError};
+use crate::run::RunFolder;
+
+/// A parallel text in memory: for validation and tests.
+#[derive(Debug, Clone)]
+pub struct ParallelText {
+    /// Source lines.
+    pub source: Vec<String>,
+    /// Reference lines.
+    pub reference: Vec<String>,
+}
+
+/// What training reads.
+pub struct Prepared {
+    /// Learnt now, or in an earlier start of the run.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The training pairs.
+    pub store: Arc<TokenStore>,
+    /// What was read, and what was left out.
+    pub report: DataReport,
+    /// The validation text.
+    pub valid: ParallelText,
+    /// The test texts by name.
+    pub tests: Vec<(String, ParallelText)>,
+}
+
+/// Finds all corpora, learns or loads the tokenizer, builds or opens the token store, and writes data.json.
+///
+/// # Errors
+/// The first fault in a corpus or a setting; nothing that was on disk before is lost then. A run that goes on
+/// (`resuming`) refuses training data that changed.
+pub fn prepare(config: &Config, run: &RunFolder, resuming: bool, console: &dyn Console) -> Result<Prepared> {
+    let files = |name: &Path| Ok(CorpusFiles::resolve(name, &config.data.source, &config.data.target)?);
+    let train = config.data.train.as_slice().iter().map(|name| files(name)).collect::<Result<Vec<_>>>()?;
+    let valid = read_text(&files(&config.data.valid)?)?;
+    let tests = config.data.test.iter().map(|(name, path)| Ok((name.clone(), read_text(&files(path)?)?)));
+    let tests = tests.collect::<Result<Vec<_>>>()?;
+
+    let tokenizer = Arc::new(load_or_learn_tokenizer(config, &train, &run.tokenizer(), console)?);
+    let settings = StoreSettings { max_length: config.data.max_length, deduplicate: config.data.deduplicate };
+    let (store, report) = TokenStore::build_or_open(&run.store(), &train, &tokenizer, &settings, console)?;
+    if resuming {
+        refuse_changed_data(&run.data(), &report)?;
+    }
+    let json = serde_json::to_vec_pretty(&report).expect("a report has a form in JSON");
+    crate::checkpoint::pointers::write_whole(&run.data(), &json)?;
+    Ok(Prepared { tokenizer, store: Arc::new(store), report, valid, tests })
+}
+
+/// Reads both sides of a corpus.
+///
+/// # Errors
+/// When the files are damaged or of different length.
+pub fn read_text(files: &CorpusFiles) -> Result<ParallelText> {
+    let (source, reference) = read_sides(files)?;
+    Ok(ParallelText { source, reference })
+}
+
+fn load_or_learn_tokenizer(
+    config: &Config,
+    train: &[CorpusFiles],
+    path: &PathBuf,
+    console: &dyn Console,
+) -> Result<Tokenizer> {
+    if path.is_file() {
+        return Ok(Tokenizer::load(path)?);
+    }
+    let readers = train.iter().map(read_pairs).collect::<Result<Vec<_>, _>>()?;
+    let pairs = readers.into_iter().flatten().map(|pair| pair.map(|pair| (pair.source, pair.target)));
+    let tokenizer = Tokenizer::train(&config.tokenizer, pairs, console)?;
+    tokenizer.save(path)?;
+    Ok(tokenizer)
+}
+
+fn refuse_changed_data(path: &Path, report: &DataReport) -> Result<()> {
+    let Some(old) = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<DataReport>(&bytes).ok()) else {
+        return Ok(());
+    };
+    if old.fingerprint == report.fingerprint {
+        return Ok(());
+    }
+    Err(TrainerError::Run {
+        folder: path.to_path_buf(),
+        message: format!(
+            "tells of {} pairs with fingerprint {}, but the training data now has {} with {}",
+            old.kept, old.fingerprint, report.kept, report.fingerprint
+        ),
+        hint: "bring the files back as they were, or start over with --fresh or another --run-dir".into(),
+    })
+}

@@ -1,0 +1,108 @@
+//! From a trainer to a checkpoint and back.
+//!
+//! `model.safetensors` is the model to be used. Where a moving average of the weights is kept, that is the average, and
+//! `optimizer.safetensors` holds the weights that are trained beside Adam's means.
+
+use std::path::Path;
+
+use burn::prelude::*;
+use ember_model::arch::Transformer;
+use ember_model::weights::{Weights, export, import};
+
+use super::Trainer;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::files::{self, Content};
+use crate::checkpoint::pointers::Pointer;
+use crate::checkpoint::state::{STATE, State};
+use crate::error::Result;
+use crate::run::MODEL_FILE;
+use crate::weights_file;
+
+const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+/// Stands before the name of a trained weight in the optimizer's file.
+const TRAINED: &str = "trained.";
+
+impl Trainer<'_> {
+    /// The model to be used, without autodiff.
+    pub(super) fn model_in_use(&self) -> Transformer {
+        let model = self.model.valid();
+        match self.average(&export(&model)) {
+            Some(average) => import(model, average).expect("an average has the shapes of its weights"),
+            None => model,
+        }
+    }
+
+    fn average(&self, trained: &Weights) -> Option<Weights> {
+        if self.config.training.ema > 0.0 { self.optimizer.average(trained) } else { None }
+    }
+
+    /// Writes the checkpoint of this update; a run that is killed later goes on from here.
+    pub(super) fn save(&mut self) -> Result<()> {
+        let started = std::time::Instant::now();
+        self.journal.sync()?;
+        let trained = export(&self.model);
+        let mut optimizer = self.optimizer.export();
+        let in_use = match self.average(&trained) {
+            Some(average) => {
+                optimizer.extend(trained.into_iter().map(|(name, weight)| (format!("{TRAINED}{name}"), weight)));
+                average
+            }
+            None => trained,
+        };
+        let validated: Vec<u64> = self.state.kept.iter().map(|kept| kept.update).collect();
+        let settings = &self.config.validation;
+        let keep = self.state.keep(&validated, settings.keep_best, settings.keep_last);
+        let checkpoints = self.options.run.checkpoints();
+        files::write_checkpoint(
+            &checkpoints,
+            self.state.update,
+            &mut [
+                (MODEL_FILE, Content::Bytes(&weights_file::to_bytes(&in_use))),
+                (OPTIMIZER_FILE, Content::Bytes(&weights_file::to_bytes(&optimizer))),
+                (STATE, Content::Bytes(&self.state.to_json())),
+            ],
+        )?;
+        self.point()?;
+        files::prune(&checkpoints, &keep)?;
+        self.saved = Some(self.state.update);
+        self.shares.checkpoints += started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Makes `best` and `last` name what the state says.
+    fn point(&self) -> Result<()> {
+        let checkpoints = self.options.run.checkpoints();
+        Pointer::Last.write(&checkpoints, self.state.update)?;
+        if let Some(best) = self.state.best {
+            Pointer::Best.write(&checkpoints, best.update)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on from a checkpoint that was verified.
+    pub(super) fn load(&mut self, folder: &Path) -> Result<()> {
+        self.state = State::read(folder)?;
+        self.state.change_metric(self.config.validation.metric);
+        let mut optimizer = weights_file::read(&folder.join(OPTIMIZER_FILE))?;
+        let in_use = weights_file::read(&folder.join(MODEL_FILE))?;
+
+        let of_optimizer = optimizer.extract_if(.., |name, _| !name.starts_with(TRAINED)).collect();
+        let trained: Weights =
+            optimizer.into_iter().map(|(name, weight)| (name[TRAINED.len()..].to_owned(), weight)).collect();
+        let (trained, average) = if trained.is_empty() { (in_use, None) } else { (trained, Some(in_use)) };
+
+        let damaged = |file: &str, message: String| CheckpointError::Damaged {
+            path: folder.join(file),
+            message,
+            hint: "another version may have written it; start over with --fresh".into(),
+        };
+        self.model = import(self.model.clone(), trained).map_err(|fault| damaged(MODEL_FILE, fault.to_string()))?;
+        let steps = self.state.update - self.state.skipped;
+        self.optimizer
+            .import(of_optimizer, average, steps, &self.options.device)
+            .map_err(|name| damaged(OPTIMIZER_FILE, format!("{name} lacks its other half")))?;
+        self.saved = Some(self.state.update);
+        self.point()?;
+        self.say(&format!("resuming {} behind update {}", self.config.name, self.state.update))
+    }
+}

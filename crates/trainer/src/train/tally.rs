@@ -1,0 +1,88 @@
+//! Sums over updates: for the lines of the log, and for where the time of a run went.
+
+use std::time::Instant;
+
+use crate::journal::UpdateRecord;
+
+/// The updates since the last line of the log.
+pub(super) struct Interval {
+    started: Instant,
+    last: Option<UpdateRecord>,
+    loss: f64,
+    nll: f64,
+    sentences: u64,
+    source_tokens: u64,
+    target_tokens: u64,
+}
+
+impl Interval {
+    pub fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            last: None,
+            loss: 0.0,
+            nll: 0.0,
+            sentences: 0,
+            source_tokens: 0,
+            target_tokens: 0,
+        }
+    }
+
+    pub fn add(&mut self, record: &UpdateRecord) {
+        self.loss += record.loss * record.target_tokens as f64;
+        self.nll += record.nll * record.target_tokens as f64;
+        self.sentences += record.sentences;
+        self.source_tokens += record.source_tokens;
+        self.target_tokens += record.target_tokens;
+        self.last = Some(record.clone());
+    }
+
+    pub fn target_tokens_per_second(&self) -> f64 {
+        self.target_tokens as f64 / self.started.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// The last update with means and sums of all; `None` without an update.
+    pub fn summary(&self) -> Option<UpdateRecord> {
+        let last = self.last.clone()?;
+        let tokens = self.target_tokens.max(1) as f64;
+        let (loss, nll) = (self.loss / tokens, self.nll / tokens);
+        Some(UpdateRecord {
+            loss,
+            nll,
+            perplexity: nll.exp(),
+            smoothed_perplexity: loss.exp(),
+            sentences: self.sentences,
+            source_tokens: self.source_tokens,
+            target_tokens: self.target_tokens,
+            seconds: self.started.elapsed().as_secs_f64(),
+            target_tokens_per_second: self.target_tokens_per_second(),
+            ..last
+        })
+    }
+}
+
+/// Seconds by what they were spent on.
+#[derive(Default)]
+pub(super) struct TimeShares {
+    /// Waiting for batches.
+    pub data: f64,
+    /// Forward, backward, optimizer.
+    pub updates: f64,
+    /// Loss and translation of the validation text.
+    pub validations: f64,
+    /// Writing checkpoints.
+    pub checkpoints: f64,
+}
+
+impl TimeShares {
+    pub fn describe(&self, total: f64) -> String {
+        let share = |seconds: f64| 100.0 * seconds / total.max(1e-9);
+        format!(
+            "{total:.0} s: {:.1} % updates, {:.1} % waiting for batches, {:.1} % validation, {:.1} % checkpoints",
+            share(self.updates),
+            share(self.data),
+            share(self.validations),
+            share(self.checkpoints)
+        )
+    }
+}

@@ -1,0 +1,111 @@
+//! Text to ids, search, ids to text.
+
+use burn::prelude::*;
+use ember_data::tokenizer::{Side, Tokenizer};
+use ember_model::arch::Transformer;
+use ember_model::config::DecodingConfig;
+use ember_model::search::{Hypothesis, search_all};
+
+use crate::split::split_to_fit;
+
+/// What is needed to translate; borrowed, since training translates with the model it trains.
+#[derive(Clone, Copy)]
+pub struct Translator<'a> {
+    /// Without autodiff.
+    pub model: &'a Transformer,
+    /// Of the model's vocabulary.
+    pub tokenizer: &'a Tokenizer,
+    /// Where the model lies.
+    pub device: &'a Device,
+    /// Longest source in tokens; longer lines are split.
+    pub max_length: usize,
+}
+
+/// A line's translations.
+#[derive(Debug, Clone, Default)]
+pub struct Translation {
+    /// Best first; at least one.
+    pub candidates: Vec<Candidate>,
+    /// Parts that the line was split into; 1 if it was not.
+    pub parts: usize,
+}
+
+/// One translation of a line.
+#[derive(Debug, Clone, Default)]
+pub struct Candidate {
+    /// The text.
+    pub text: String,
+    /// Length-normalised log-probability in nats, summed over the parts of a split line.
+    pub score: f64,
+    /// The pieces of source and output, for attention pictures; empty for a split line.
+    pub tokens: Option<CandidateTokens>,
+}
+
+/// Ids of a translation that was not split.
+#[derive(Debug, Clone, Default)]
+pub struct CandidateTokens {
+    /// Source ids without `</s>`.
+    pub source: Vec<u32>,
+    /// Output ids without `<s>` and `</s>`.
+    pub target: Vec<u32>,
+}
+
+/// The best translation of each line.
+pub fn texts(translations: &[Translation]) -> Vec<String> {
+    translations.iter().map(|line| line.text().to_owned()).collect()
+}
+
+impl Translation {
+    /// The best translation's text.
+    pub fn text(&self) -> &str {
+        self.candidates.first().map_or("", |candidate| &candidate.text)
+    }
+}
+
+impl Translator<'_> {
+    /// Translates lines, results in the same order. `on_lines` is told how many parts each finished batch held.
+    ///
+    /// An empty line gives an empty line. A line of more than `max_length` tokens is split; its parts' best translations
+    /// are joined by spaces.
+    pub fn translate(&self, lines: &[String], config: &DecodingConfig, on_lines: impl FnMut(usize)) -> Vec<Translation> {
+        let mut parts = Vec::with_capacity(lines.len());
+        let mut counts = Vec::with_capacity(lines.len());
+        for line in lines {
+            let before = parts.len();
+            parts.extend(self.encode_parts(line));
+            counts.push(parts.len() - before);
+        }
+        let mut found = search_all(self.model, &parts, config, self.device, on_lines).into_iter().zip(parts);
+        counts.iter().map(|&count| self.assemble(found.by_ref().take(count))).collect()
+    }
+
+    /// The ids of a line, or of each of its parts where the line is too long.
+    fn encode_parts(&self, line: &str) -> Vec<Vec<u32>> {
+        let encode = |text: &str| self.tokenizer.encode(Side::Source, text.trim());
+        let whole = encode(line);
+        if whole.len() <= self.max_length {
+            return vec![whole];
+        }
+        let fits = |text: &str| encode(text).len() <= self.max_length;
+        let parts = split_to_fit(line, &fits).into_iter().map(encode).filter(|ids| !ids.is_empty());
+        // A single character of more tokens than the limit cannot be split; what is beyond the limit goes its own way.
+        parts.flat_map(|ids| ids.chunks(self.max_length).map(<[u32]>::to_vec).collect::<Vec<_>>()).collect()
+    }
+
+    fn assemble(&self, parts: impl Iterator<Item = (Vec<Hypothesis>, Vec<u32>)>) -> Translation {
+        let parts: Vec<_> = parts.collect();
+        if let [(hypotheses, source)] = &parts[..] {
+            let candidates = hypotheses.iter().map(|hypothesis| Candidate {
+                text: self.tokenizer.decode(Side::Target, &hypothesis.tokens),
+                score: hypothesis.score,
+                tokens: Some(CandidateTokens { source: source.clone(), target: hypothesis.tokens.clone() }),
+            });
+            return Translation { candidates: candidates.collect(), parts: 1 };
+        }
+        let best = parts.iter().filter_map(|(hypotheses, _)| hypotheses.first());
+        let texts: Vec<String> =
+            best.clone().map(|hypothesis| self.tokenizer.decode(Side::Target, &hypothesis.tokens)).collect();
+        let score = best.map(|hypothesis| hypothesis.score).sum();
+        Translation { candidates: vec![Candidate { text: texts.join(" "), score, tokens: None }], parts: parts.len() }
+    }
+}

@@ -1,0 +1,158 @@
+//! Validation: loss, perplexity, and the translations' BLEU and chrF.
+
+use std::time::Instant;
+
+use burn::prelude::*;
+use ember_data::batch::Batch;
+use ember_data::tokenizer::{Side, Tokenizer};
+use ember_metrics::{Bleu, BleuOptions, Chrf, ChrfOptions};
+use ember_model::config::DecodingConfig;
+use ember_model::dropout::DropoutStream;
+use ember_model::loss::output_loss;
+use ember_model::weights::host_values;
+
+use crate::config::{Config, ValidationConfig};
+use crate::console::Console;
+use crate::error::Result;
+use crate::prepare::ParallelText;
+use crate::tensors::BatchTensors;
+use crate::translate::Translator;
+
+/// The validation text, ready to be used again and again.
+pub struct Validation {
+    text: ParallelText,
+    batches: Vec<Batch>,
+    /// Pairs that are too long to count in the loss.
+    pub too_long: usize,
+    config: ValidationConfig,
+    decoding: DecodingConfig,
+    label_smoothing: f64,
+}
+
+/// How a model did.
+pub struct ValidationResult {
+    /// Label-smoothed cross-entropy a target token, in nats.
+    pub loss: f64,
+    /// Plain cross-entropy a target token, in nats.
+    pub nll: f64,
+    /// 0 to 100.
+    pub bleu: f64,
+    /// 0 to 100.
+    pub chrf: f64,
+    /// One a line.
+    pub translations: Vec<String>,
+    /// What the loss took.
+    pub loss_seconds: f64,
+    /// What translating took.
+    pub decode_seconds: f64,
+    /// Tokens of the translations.
+    pub decoded_tokens: usize,
+}
+
+impl Validation {
+    /// Tokenises the text. `batch_tokens` is the most target tokens of a batch, padding counted.
+    pub fn new(text: ParallelText, tokenizer: &Tokenizer, config: &Config, batch_tokens: usize) -> Self {
+        let mut pairs: Vec<(Vec<u32>, Vec<u32>)> = text
+            .source
+            .iter()
+            .zip(&text.reference)
+            .map(|(source, reference)| {
+                (tokenizer.encode(Side::Source, source), tokenizer.encode(Side::Target, reference))
+            })
+            .collect();
+        let lines = pairs.len();
+        pairs.retain(|(source, target)| source.len().max(target.len()) <= config.data.max_length);
+        Self {
+            batches: batches_by_length(&mut pairs, batch_tokens),
+            too_long: lines - pairs.len(),
+            text,
+            config: config.validation.clone(),
+            decoding: DecodingConfig { beam: config.validation.beam, ..config.decoding.clone() },
+            label_smoothing: config.training.label_smoothing,
+        }
+    }
+
+    /// Measures a model.
+    ///
+    /// # Errors
+    /// When a metric refuses the text.
+    pub fn run(&self, translator: &Translator<'_>, console: &dyn Console) -> Result<ValidationResult> {
+        let started = Instant::now();
+        let (loss, nll) = self.losses(translator);
+        let loss_seconds = started.elapsed().as_secs_f64();
+
+        let started = Instant::now();
+        console.begin("validating", Some(self.text.source.len() as u64));
+        let found = translator.translate(&self.text.source, &self.decoding, |lines| console.advance(lines as u64));
+        console.finish();
+        let decode_seconds = started.elapsed().as_secs_f64();
+        let tokens = found.iter().filter_map(|line| line.candidates.first()?.tokens.as_ref());
+        let decoded_tokens = tokens.map(|tokens| tokens.target.len() + 1).sum();
+        let translations: Vec<String> = found.iter().map(|line| line.text().to_owned()).collect();
+
+        let references = std::slice::from_ref(&self.text.reference);
+        let bleu = Bleu::new(BleuOptions {
+            tokenizer: self.config.tokenize,
+            lowercase: self.config.lowercase,
+            ..BleuOptions::default()
+        });
+        let chrf = Chrf::new(ChrfOptions { lowercase: self.config.lowercase, ..ChrfOptions::default() });
+        Ok(ValidationResult {
+            loss,
+            nll,
+            bleu: bleu.corpus(&translations, references)?.score,
+            chrf: chrf.corpus(&translations, references)?.score,
+            translations,
+            loss_seconds,
+            decode_seconds,
+            decoded_tokens,
+        })
+    }
+
+    /// Smoothed and plain cross-entropy a target token.
+    fn losses(&self, translator: &Translator<'_>) -> (f64, f64) {
+        let (mut loss, mut nll, mut tokens) = (0.0, 0.0, 0);
+        let output_weight = translator.model.output_weight();
+        for batch in &self.batches {
+            let tensors = BatchTensors::new(batch, translator.device);
+            let hidden = translator.model.forward(&tensors.source, tensors.target_input, &mut DropoutStream::off());
+            let sums = output_loss(hidden, output_weight.clone(), tensors.target_output, self.label_smoothing);
+            let sums = host_values(Tensor::cat(vec![sums.smoothed, sums.nll], 0));
+            loss += f64::from(sums[0]);
+            nll += f64::from(sums[1]);
+            tokens += batch.target_tokens;
+        }
+        (loss / tokens.max(1) as f64, nll / tokens.max(1) as f64)
+    }
+
+    /// The first few lines with their reference and translation, for people to read.
+    pub fn samples(&self, translations: &[String]) -> String {
+        let lines = self.text.source.iter().zip(&self.text.reference).zip(translations).take(self.config.samples);
+        lines
+            .map(|((source, reference), translation)| {
+                format!("  source      {source}\n  reference   {reference}\n  translation {translation}\n")
+            })
+            .collect()
+    }
+}
+
+/// Batches of pairs of about the same length.
+fn batches_by_length(pairs: &mut [(Vec<u32>, Vec<u32>)], batch_tokens: usize) -> Vec<Batch> {
+    pairs.sort_by_key(|(source, target)| (target.len(), source.len()));
+    let mut batches = Vec::new();
+    let mut rest = &*pairs;
+    while !rest.is_empty() {
+        let fits = |rows: usize| {
+            let longest = rest[..rows].iter().map(|(source, target)| source.len().max(target.len()) + 1).max();
+            rows * longest.unwrap_or(1) <= batch_tokens
+        };
+        let mut rows = 1;
+        while rows < rest.len() && fits(rows + 1) {
+            rows += 1;
+        }
+        let (batch, behind) = rest.split_at(rows);
+        batches.push(Batch::from_pairs(batch));
+        rest = behind;
+    }
+    batches
+}
