@@ -14,6 +14,7 @@ import argparse
 import json
 import pathlib
 import random
+import unicodedata
 
 import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -42,8 +43,6 @@ def character(rng):
 
 
 def known(c):
-    import unicodedata
-
     return unicodedata.category(c) not in ("Cn", "Cs", "Co")
 
 

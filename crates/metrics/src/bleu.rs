@@ -103,7 +103,10 @@ impl Bleu {
         BleuStatistics {
             hypothesis_length: hypothesis.len() as u64,
             reference_length: closest_length(hypothesis.len(), lengths) as u64,
-            counts: orders.clone().map(|order| matches(&hypothesis, &references, order)).collect(),
+            counts: orders
+                .clone()
+                .map(|order| matches(&hypothesis, &references, order))
+                .collect(),
             totals: orders.map(|order| total(hypothesis.len(), order)).collect(),
         }
     }
@@ -125,7 +128,9 @@ impl Bleu {
     ///
     /// Without lines or references, with unequal line counts, or with a line that has no reference.
     pub fn corpus<R: Reference>(&self, hypotheses: &[String], references: &[Vec<R>]) -> Result<BleuScore, MetricError> {
-        let lines = line_statistics(hypotheses, references, |line, references| self.statistics(line, references))?;
+        let lines = line_statistics(hypotheses, references, |line, references| {
+            self.statistics(line, references)
+        })?;
         Ok(self.score(&lines.iter().sum()))
     }
 
@@ -177,10 +182,18 @@ impl Bleu {
         }
 
         let smoothed = smoothed_precisions(&score.counts, &score.totals, self.options.smoothing);
-        let order = if effective_order { smoothed.len() } else { self.options.max_order };
+        let order = if effective_order {
+            smoothed.len()
+        } else {
+            self.options.max_order
+        };
         score.precisions[..smoothed.len()].copy_from_slice(&smoothed);
         // A precision of zero makes the sum minus infinity and the score zero.
-        let log_mean = score.precisions[..order].iter().map(|precision| precision.ln()).sum::<f64>() / order as f64;
+        let log_mean = score.precisions[..order]
+            .iter()
+            .map(|precision| precision.ln())
+            .sum::<f64>()
+            / order as f64;
         score.score = score.brevity_penalty * log_mean.exp();
         score
     }
@@ -236,7 +249,9 @@ fn matches(hypothesis: &[&str], references: &[Vec<&str>], order: usize) -> u64 {
 
 /// The reference length closest to the hypothesis, the shorter of two equally close, 0 without references.
 fn closest_length(hypothesis: usize, references: impl Iterator<Item = usize>) -> usize {
-    references.min_by_key(|length| (length.abs_diff(hypothesis), *length)).unwrap_or(0)
+    references
+        .min_by_key(|length| (length.abs_diff(hypothesis), *length))
+        .unwrap_or(0)
 }
 
 impl AddAssign<&Self> for BleuStatistics {
@@ -251,7 +266,11 @@ sum_by_add_assign!(BleuStatistics);
 
 impl fmt::Display for BleuScore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let precisions: Vec<String> = self.precisions.iter().map(|precision| format!("{precision:.1}")).collect();
+        let precisions: Vec<String> = self
+            .precisions
+            .iter()
+            .map(|precision| format!("{precision:.1}"))
+            .collect();
         let ratio = match self.reference_length {
             0 => 0.0,
             length => self.hypothesis_length as f64 / length as f64,
@@ -285,8 +304,16 @@ mod tests {
         assert_eq!(statistics.counts, [1, 0, 0, 0]);
         assert_eq!(statistics.totals, [7, 6, 5, 4]);
         assert_eq!((statistics.hypothesis_length, statistics.reference_length), (7, 7));
-        let lowercase = bleu(BleuOptions { lowercase: true, ..BleuOptions::default() });
-        assert_eq!(lowercase.statistics("the the the the the the the", &["The cat is on the mat"]).counts[0], 2);
+        let lowercase = bleu(BleuOptions {
+            lowercase: true,
+            ..BleuOptions::default()
+        });
+        assert_eq!(
+            lowercase
+                .statistics("the the the the the the the", &["The cat is on the mat"])
+                .counts[0],
+            2
+        );
     }
 
     #[test]

@@ -37,14 +37,24 @@ pub struct ChrfOptions {
 
 impl Default for ChrfOptions {
     fn default() -> Self {
-        Self { char_order: 6, word_order: 0, beta: 2, lowercase: false, whitespace: false, eps_smoothing: false }
+        Self {
+            char_order: 6,
+            word_order: 0,
+            beta: 2,
+            lowercase: false,
+            whitespace: false,
+            eps_smoothing: false,
+        }
     }
 }
 
 impl ChrfOptions {
     /// chrF++, that is with words and pairs of words.
     pub fn plus_plus() -> Self {
-        Self { word_order: 2, ..Self::default() }
+        Self {
+            word_order: 2,
+            ..Self::default()
+        }
     }
 }
 
@@ -109,7 +119,9 @@ impl Chrf {
 
     /// The score of summed statistics.
     pub fn score(&self, statistics: &ChrfStatistics) -> ChrfScore {
-        ChrfScore { score: self.f_score(statistics) }
+        ChrfScore {
+            score: self.f_score(statistics),
+        }
     }
 
     /// Scores a corpus; `references[r][line]`. A reference may be missing on a line, see [`Reference`].
@@ -118,7 +130,9 @@ impl Chrf {
     ///
     /// Without lines or references, with unequal line counts, or with a line that has no reference.
     pub fn corpus<R: Reference>(&self, hypotheses: &[String], references: &[Vec<R>]) -> Result<ChrfScore, MetricError> {
-        let lines = line_statistics(hypotheses, references, |line, references| self.statistics(line, references))?;
+        let lines = line_statistics(hypotheses, references, |line, references| {
+            self.statistics(line, references)
+        })?;
         Ok(self.score(&lines.iter().sum()))
     }
 
@@ -146,21 +160,31 @@ impl Chrf {
     }
 
     fn cased(&self, line: &str) -> String {
-        if self.options.lowercase { line.to_lowercase() } else { line.to_string() }
+        if self.options.lowercase {
+            line.to_lowercase()
+        } else {
+            line.to_string()
+        }
     }
 
     fn units<'a>(&self, line: &'a str) -> Units<'a> {
         let keep = |c: &char| self.options.whitespace || !text::is_space(*c);
         Units {
             characters: line.chars().filter(keep).map(u32::from).collect(),
-            words: if self.options.word_order > 0 { words_and_punctuation(line) } else { Vec::new() },
+            words: if self.options.word_order > 0 {
+                words_and_punctuation(line)
+            } else {
+                Vec::new()
+            },
         }
     }
 
     fn count(&self, hypothesis: &Units<'_>, reference: &Units<'_>) -> ChrfStatistics {
         let characters = (1..=self.options.char_order).map(|n| count(&hypothesis.characters, &reference.characters, n));
         let words = (1..=self.options.word_order).map(|n| count(&hypothesis.words, &reference.words, n));
-        ChrfStatistics { orders: characters.chain(words).collect() }
+        ChrfStatistics {
+            orders: characters.chain(words).collect(),
+        }
     }
 
     /// chrFβ (Popović 2015, equation 1) from the arithmetic means of precision and recall over the orders:
@@ -215,7 +239,11 @@ fn count<T: Eq + std::hash::Hash>(hypothesis: &[T], reference: &[T], order: usiz
     let in_reference = total(reference.len(), order);
     OrderCounts {
         // Without n-grams in the reference those of the hypothesis are not held against it.
-        hypothesis: if in_reference > 0 { total(hypothesis.len(), order) } else { 0 },
+        hypothesis: if in_reference > 0 {
+            total(hypothesis.len(), order)
+        } else {
+            0
+        },
         reference: in_reference,
         matches: NgramCounts::of(hypothesis, order).overlap(&NgramCounts::of(reference, order)),
     }
@@ -228,7 +256,9 @@ fn words_and_punctuation(line: &str) -> Vec<&str> {
         let mut characters = word.chars();
         let (first, last) = (characters.next(), characters.next_back());
         match (first, last) {
-            (_, Some(last)) if last.is_ascii_punctuation() => words.extend([&word[..word.len() - 1], &word[word.len() - 1..]]),
+            (_, Some(last)) if last.is_ascii_punctuation() => {
+                words.extend([&word[..word.len() - 1], &word[word.len() - 1..]])
+            }
             (Some(first), Some(_)) if first.is_ascii_punctuation() => words.extend([&word[..1], &word[1..]]),
             _ => words.push(word),
         }
@@ -262,9 +292,17 @@ mod tests {
 
     #[test]
     fn counts_by_order() {
-        let chrf = Chrf::new(ChrfOptions { char_order: 2, word_order: 1, ..ChrfOptions::default() });
+        let chrf = Chrf::new(ChrfOptions {
+            char_order: 2,
+            word_order: 1,
+            ..ChrfOptions::default()
+        });
         let statistics = chrf.statistics("ab a", &["ab b"]);
-        let counts = |hypothesis, reference, matches| OrderCounts { hypothesis, reference, matches };
+        let counts = |hypothesis, reference, matches| OrderCounts {
+            hypothesis,
+            reference,
+            matches,
+        };
         // Characters a b a / a b b, pairs ab ba / ab bb, words ab a / ab b.
         assert_eq!(statistics.orders, [counts(3, 3, 2), counts(2, 2, 1), counts(2, 2, 1)]);
         assert!((chrf.score(&statistics).score - 100.0 * (2.0 / 3.0 + 0.5 + 0.5) / 3.0).abs() < 1e-9);
@@ -272,7 +310,10 @@ mod tests {
 
     #[test]
     fn recall_counts_beta_times() {
-        let chrf = Chrf::new(ChrfOptions { char_order: 1, ..ChrfOptions::default() });
+        let chrf = Chrf::new(ChrfOptions {
+            char_order: 1,
+            ..ChrfOptions::default()
+        });
         // Precision 1, recall 1/2: 5 · 1 · 0.5 / (4 · 1 + 0.5).
         assert!((chrf.sentence("a", &["ab"]).score - 100.0 * 2.5 / 4.5).abs() < 1e-9);
         assert_eq!(chrf.name(), "chrF2");
@@ -281,7 +322,10 @@ mod tests {
 
     #[test]
     fn punctuation_is_cut_off_once() {
-        assert_eq!(words_and_punctuation("(hi) \"ok end. ! a, …x"), ["(hi", ")", "\"", "ok", "end", ".", "!", "a", ",", "…x"]);
+        assert_eq!(
+            words_and_punctuation("(hi) \"ok end. ! a, …x"),
+            ["(hi", ")", "\"", "ok", "end", ".", "!", "a", ",", "…x"]
+        );
         assert_eq!(words_and_punctuation("ü. .ü"), ["ü", ".", ".", "ü"]);
     }
 
@@ -297,7 +341,10 @@ mod tests {
     #[test]
     fn the_best_reference_counts() {
         let chrf = Chrf::new(ChrfOptions::default());
-        assert_eq!(chrf.statistics("abc", &["xyz", "abc"]), chrf.statistics("abc", &["abc"]));
+        assert_eq!(
+            chrf.statistics("abc", &["xyz", "abc"]),
+            chrf.statistics("abc", &["abc"])
+        );
     }
 
     #[test]

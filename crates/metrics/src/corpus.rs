@@ -46,7 +46,10 @@ where
 {
     check(hypotheses.len(), references)?;
     let one_line = |(line, hypothesis): (usize, &String)| {
-        let texts: Vec<&str> = references.iter().filter_map(|reference| reference[line].text()).collect();
+        let texts: Vec<&str> = references
+            .iter()
+            .filter_map(|reference| reference[line].text())
+            .collect();
         match texts.is_empty() {
             true => Err(MetricError::LineWithoutReference { line: line + 1 }),
             false => Ok(statistics(hypothesis, &texts)),
@@ -61,7 +64,11 @@ fn check<R>(expected: usize, references: &[Vec<R>]) -> Result<(), MetricError> {
     }
     for (index, reference) in references.iter().enumerate() {
         if reference.len() != expected {
-            return Err(MetricError::LineCount { reference: index + 1, expected, found: reference.len() });
+            return Err(MetricError::LineCount {
+                reference: index + 1,
+                expected,
+                found: reference.len(),
+            });
         }
     }
     if expected == 0 {
@@ -132,8 +139,21 @@ mod tests {
     fn unequal_line_counts_are_refused() {
         let hypotheses = ["a".to_string()];
         let error = line_statistics(&hypotheses, &[vec!["a"], vec![]], count);
-        assert_eq!(error, Err(MetricError::LineCount { reference: 2, expected: 1, found: 0 }));
-        assert_eq!(line_statistics::<&str, _, _>(&hypotheses, &[], count), Err(MetricError::NoReferences));
-        assert_eq!(line_statistics::<&str, _, _>(&[], &[vec![]], count), Err(MetricError::NoHypotheses));
+        assert_eq!(
+            error,
+            Err(MetricError::LineCount {
+                reference: 2,
+                expected: 1,
+                found: 0
+            })
+        );
+        assert_eq!(
+            line_statistics::<&str, _, _>(&hypotheses, &[], count),
+            Err(MetricError::NoReferences)
+        );
+        assert_eq!(
+            line_statistics::<&str, _, _>(&[], &[vec![]], count),
+            Err(MetricError::NoHypotheses)
+        );
     }
 }

@@ -34,8 +34,9 @@
 //!
 //! # Known limits
 //!
-//! The Unicode tables are those of the Rust toolchain and of the `regex` crate. A letter or symbol that entered Unicode
-//! in the last few years may be lower-cased or classified differently by an older Python.
+//! The Unicode tables are those of the Rust toolchain and of the `regex` crate. All characters up to Unicode 14 were
+//! compared; one that entered later, such as U+20C1 of Unicode 17, may be classified differently by another version of
+//! Python or of its `regex` package.
 
 pub mod bleu;
 pub mod chrf;

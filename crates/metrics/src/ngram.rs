@@ -61,7 +61,10 @@ mod tests {
         let (one, two) = (["a", "a", "b"], ["a", "c", "c"]);
         let mut union = NgramCounts::of(&one, 1);
         union.raise_to(NgramCounts::of(&two, 1));
-        assert_eq!(NgramCounts::of(&["a", "a", "a", "b", "b", "c", "c", "c"], 1).overlap(&union), 2 + 1 + 2);
+        assert_eq!(
+            NgramCounts::of(&["a", "a", "a", "b", "b", "c", "c", "c"], 1).overlap(&union),
+            2 + 1 + 2
+        );
     }
 
     #[test]

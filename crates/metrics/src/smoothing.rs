@@ -104,7 +104,12 @@ mod tests {
 
     #[test]
     fn is_read_back() {
-        for smoothing in [Smoothing::Exp, Smoothing::None, Smoothing::Floor(None), Smoothing::AddK(Some(0.125))] {
+        for smoothing in [
+            Smoothing::Exp,
+            Smoothing::None,
+            Smoothing::Floor(None),
+            Smoothing::AddK(Some(0.125)),
+        ] {
             assert_eq!(String::from(smoothing).parse(), Ok(smoothing));
         }
         for text in ["", "laplace", "exp[1]", "floor[x]", "floor[-1]", "add-k[inf]", "add-k["] {

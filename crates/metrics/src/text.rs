@@ -30,7 +30,10 @@ mod tests {
     #[test]
     fn splits_where_python_splits() {
         let line = "\u{1c}a\u{1d}b\u{a0}c\u{2028}\u{3000}d\u{85}e\u{200b}f\u{feff}\u{1f}";
-        assert_eq!(words(line).collect::<Vec<_>>(), ["a", "b", "c", "d", "e\u{200b}f\u{feff}"]);
+        assert_eq!(
+            words(line).collect::<Vec<_>>(),
+            ["a", "b", "c", "d", "e\u{200b}f\u{feff}"]
+        );
         assert_eq!(words(" \t ").count(), 0);
     }
 

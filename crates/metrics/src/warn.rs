@@ -39,7 +39,10 @@ fn is_many(count: usize, of: usize) -> bool {
 }
 
 fn looks_tokenised(line: &str) -> bool {
-    line.ends_with(" .") || ["&apos;", "&quot;", " @-@ ", "&#91;"].iter().any(|mark| line.contains(mark))
+    line.ends_with(" .")
+        || ["&apos;", "&quot;", " @-@ ", "&#91;"]
+            .iter()
+            .any(|mark| line.contains(mark))
 }
 
 fn has_sub_word_marks(line: &str) -> bool {

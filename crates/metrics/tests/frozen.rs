@@ -42,10 +42,17 @@ fn each_sentence(
     score: impl Fn(&str, &[&str]) -> f64,
 ) {
     for (line, expected) in expected["sentences"].as_array().unwrap().iter().enumerate() {
-        let texts: Vec<&str> = references.iter().filter_map(|reference| reference[line].as_deref()).collect();
+        let texts: Vec<&str> = references
+            .iter()
+            .filter_map(|reference| reference[line].as_deref())
+            .collect();
         let (found, expected) = (score(&hypotheses[line], &texts), expected.as_f64().unwrap());
         let near = (found - expected).abs() < TOLERANCE;
-        assert!(near, "{what}, line {line}: {found} not {expected}\n{:?}\n{texts:?}", hypotheses[line]);
+        assert!(
+            near,
+            "{what}, line {line}: {found} not {expected}\n{:?}\n{texts:?}",
+            hypotheses[line]
+        );
     }
 }
 
@@ -66,21 +73,35 @@ fn assert_near(found: f64, expected: &Value, what: &str) {
 fn bleu() {
     for_each("bleu", |what, hypotheses, references, expected| {
         let bleu = Bleu::new(serde_json::from_value(expected["options"].clone()).unwrap());
-        each_sentence(what, hypotheses, references, expected, |line, texts| bleu.sentence(line, texts).score);
+        each_sentence(what, hypotheses, references, expected, |line, texts| {
+            bleu.sentence(line, texts).score
+        });
         let found = bleu.corpus(hypotheses, references).unwrap();
         if let Some(counts) = expected.get("counts") {
             assert_eq!(Value::from(found.counts.clone()), *counts, "{what}");
             assert_eq!(Value::from(found.totals.clone()), expected["totals"], "{what}");
         }
-        assert_eq!(Value::from(found.hypothesis_length), expected["hypothesis_length"], "{what}");
-        assert_eq!(Value::from(found.reference_length), expected["reference_length"], "{what}");
+        assert_eq!(
+            Value::from(found.hypothesis_length),
+            expected["hypothesis_length"],
+            "{what}"
+        );
+        assert_eq!(
+            Value::from(found.reference_length),
+            expected["reference_length"],
+            "{what}"
+        );
         assert_near(found.score, &expected["score"], what);
         assert_near(found.brevity_penalty, &expected["brevity_penalty"], what);
         for (found, expected) in found.precisions.iter().zip(expected["precisions"].as_array().unwrap()) {
             assert_near(*found, expected, what);
         }
         assert_eq!(found.to_string(), expected["printed"].as_str().unwrap(), "{what}");
-        assert_eq!(bleu.signature(n_references(references)), expected["signature"].as_str().unwrap(), "{what}");
+        assert_eq!(
+            bleu.signature(n_references(references)),
+            expected["signature"].as_str().unwrap(),
+            "{what}"
+        );
     });
 }
 
@@ -88,10 +109,20 @@ fn bleu() {
 fn chrf() {
     for_each("chrf", |what, hypotheses, references, expected| {
         let chrf = Chrf::new(serde_json::from_value(expected["options"].clone()).unwrap());
-        each_sentence(what, hypotheses, references, expected, |line, texts| chrf.sentence(line, texts).score);
-        assert_near(chrf.corpus(hypotheses, references).unwrap().score, &expected["score"], what);
+        each_sentence(what, hypotheses, references, expected, |line, texts| {
+            chrf.sentence(line, texts).score
+        });
+        assert_near(
+            chrf.corpus(hypotheses, references).unwrap().score,
+            &expected["score"],
+            what,
+        );
         assert_eq!(chrf.name(), expected["name"].as_str().unwrap(), "{what}");
-        assert_eq!(chrf.signature(n_references(references)), expected["signature"].as_str().unwrap(), "{what}");
+        assert_eq!(
+            chrf.signature(n_references(references)),
+            expected["signature"].as_str().unwrap(),
+            "{what}"
+        );
     });
 }
 
@@ -99,11 +130,17 @@ fn chrf() {
 fn ter() {
     for_each("ter", |what, hypotheses, references, expected| {
         let ter = Ter::new(serde_json::from_value(expected["options"].clone()).unwrap());
-        each_sentence(what, hypotheses, references, expected, |line, texts| ter.sentence(line, texts).edits as f64);
+        each_sentence(what, hypotheses, references, expected, |line, texts| {
+            ter.sentence(line, texts).edits as f64
+        });
         let found = ter.corpus(hypotheses, references).unwrap();
         assert_eq!(Value::from(found.edits), expected["edits"], "{what}");
         assert_near(found.reference_length, &expected["reference_length"], what);
         assert_near(found.score, &expected["score"], what);
-        assert_eq!(ter.signature(n_references(references)), expected["signature"].as_str().unwrap(), "{what}");
+        assert_eq!(
+            ter.signature(n_references(references)),
+            expected["signature"].as_str().unwrap(),
+            "{what}"
+        );
     });
 }

@@ -51,7 +51,11 @@ impl<'a> EditDistance<'a> {
     /// Computes the matrix of a hypothesis.
     pub(super) fn new(hypothesis: &[u32], reference: &'a [u32]) -> Self {
         let width = reference.len() + 1;
-        let ratio = if hypothesis.is_empty() { 1.0 } else { reference.len() as f64 / hypothesis.len() as f64 };
+        let ratio = if hypothesis.is_empty() {
+            1.0
+        } else {
+            reference.len() as f64 / hypothesis.len() as f64
+        };
         // Rows of a much longer reference are so far apart that the usual beams would not overlap.
         let beam = match (BEAM_WIDTH as f64) < ratio / 2.0 {
             true => (ratio / 2.0 + BEAM_WIDTH as f64).ceil() as usize,
@@ -80,7 +84,9 @@ impl<'a> EditDistance<'a> {
             let edits = &mut self.edits[i];
             let cells = cells(i, self.length, self.reference.len(), self.ratio, self.beam);
             let word = hypothesis[i - 1];
-            fill_row(word, self.reference, cells, &above[i - 1], &mut below[0], |j, edit| edits[j] = edit);
+            fill_row(word, self.reference, cells, &above[i - 1], &mut below[0], |j, edit| {
+                edits[j] = edit
+            });
         }
     }
 
@@ -136,7 +142,11 @@ impl<'a> EditDistance<'a> {
 /// The part of row i that lies within the beam; the last row goes up to the end.
 fn cells(i: usize, rows: usize, reference: usize, ratio: f64, beam: usize) -> std::ops::Range<usize> {
     let diagonal = (i as f64 * ratio).floor() as usize;
-    let end = if i == rows { reference + 1 } else { (diagonal + beam).min(reference + 1) };
+    let end = if i == rows {
+        reference + 1
+    } else {
+        (diagonal + beam).min(reference + 1)
+    };
     diagonal.saturating_sub(beam)..end
 }
 

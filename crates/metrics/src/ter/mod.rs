@@ -79,8 +79,14 @@ impl Ter {
     pub fn statistics(&self, hypothesis: &str, references: &[&str]) -> TerStatistics {
         let mut ids = WordIds::default();
         let hypothesis = ids.of(&self.tokenize(hypothesis));
-        let references: Vec<Vec<u32>> = references.iter().map(|line| ids.of(&self.tokenize(line))).collect();
-        let edits = references.iter().map(|reference| shift::edits(&hypothesis, reference)).min();
+        let references: Vec<Vec<u32>> = references
+            .iter()
+            .map(|line| ids.of(&self.tokenize_reference(line)))
+            .collect();
+        let edits = references
+            .iter()
+            .map(|reference| shift::edits(&hypothesis, reference))
+            .min();
         let words: usize = references.iter().map(Vec::len).sum();
         TerStatistics {
             edits: edits.unwrap_or(0) as u64,
@@ -90,14 +96,21 @@ impl Ter {
 
     /// The score of summed statistics: edits by words of the reference (Snover et al., equation 1).
     pub fn score(&self, statistics: &TerStatistics) -> TerScore {
-        let TerStatistics { edits, reference_length } = *statistics;
+        let TerStatistics {
+            edits,
+            reference_length,
+        } = *statistics;
         let rate = if reference_length > 0.0 {
             edits as f64 / reference_length
         } else {
             // All references are empty: right is only an empty hypothesis.
             edits.min(1) as f64
         };
-        TerScore { score: 100.0 * rate, edits, reference_length }
+        TerScore {
+            score: 100.0 * rate,
+            edits,
+            reference_length,
+        }
     }
 
     /// Scores a corpus; `references[r][line]`. A reference may be missing on a line, see [`Reference`].
@@ -106,7 +119,9 @@ impl Ter {
     ///
     /// Without lines or references, with unequal line counts, or with a line that has no reference.
     pub fn corpus<R: Reference>(&self, hypotheses: &[String], references: &[Vec<R>]) -> Result<TerScore, MetricError> {
-        let lines = line_statistics(hypotheses, references, |line, references| self.statistics(line, references))?;
+        let lines = line_statistics(hypotheses, references, |line, references| {
+            self.statistics(line, references)
+        })?;
         Ok(self.score(&lines.iter().sum()))
     }
 
@@ -135,6 +150,13 @@ impl Ter {
 
     fn tokenize(&self, line: &str) -> String {
         tercom::tokenize(text::trim_end(line), &self.options)
+    }
+
+    /// sacreBLEU tokenizes references twice. This matters with `normalized`: only the second round finds the possessive
+    /// in `man's.`, after the first has cut off the full stop.
+    fn tokenize_reference(&self, line: &str) -> String {
+        let once = self.tokenize(line);
+        self.tokenize(&text::words(&once).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -174,7 +196,9 @@ mod tests {
     use super::*;
 
     fn edits(hypothesis: &str, reference: &str) -> u64 {
-        Ter::new(TerOptions::default()).statistics(hypothesis, &[reference]).edits
+        Ter::new(TerOptions::default())
+            .statistics(hypothesis, &[reference])
+            .edits
     }
 
     #[test]
@@ -207,12 +231,39 @@ mod tests {
     #[test]
     fn references_are_averaged_and_the_best_counts() {
         let statistics = Ter::new(TerOptions::default()).statistics("a b", &["a b c d", "a x b"]);
-        assert_eq!(statistics, TerStatistics { edits: 1, reference_length: 3.5 });
+        assert_eq!(
+            statistics,
+            TerStatistics {
+                edits: 1,
+                reference_length: 3.5
+            }
+        );
+    }
+
+    #[test]
+    fn references_are_tokenized_twice() {
+        let ter = Ter::new(TerOptions {
+            normalized: true,
+            ..TerOptions::default()
+        });
+        // The hypothesis stays `man's .`, the reference becomes `man 's .`.
+        assert_eq!(
+            ter.statistics("man's.", &["man's."]),
+            TerStatistics {
+                edits: 2,
+                reference_length: 3.0
+            }
+        );
     }
 
     #[test]
     fn signatures_name_every_choice() {
-        let options = TerOptions { normalized: true, no_punct: true, asian_support: true, case_sensitive: true };
+        let options = TerOptions {
+            normalized: true,
+            no_punct: true,
+            asian_support: true,
+            case_sensitive: true,
+        };
         let expected = "nrefs:1|case:mixed|tok:tercom|norm:yes|punct:no|asian:yes|version:2.6.0";
         assert_eq!(Ter::new(options).signature(1), expected);
     }

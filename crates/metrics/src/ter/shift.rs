@@ -57,9 +57,18 @@ fn best_shift(
     let mut best = None;
     for run in common_runs(words, reference).filter(|run| run.may_help(&alignment)) {
         for target in run.targets(&alignment) {
-            let shift = Shift { start: run.in_hypothesis, length: run.length, target };
+            let shift = Shift {
+                start: run.in_hypothesis,
+                length: run.length,
+                target,
+            };
             let after = distance.distance_of(&shift.apply(words), shift.unchanged());
-            let rank = (before - i64::from(after), shift.length, Reverse(shift.start), Reverse(shift.target));
+            let rank = (
+                before - i64::from(after),
+                shift.length,
+                Reverse(shift.start),
+                Reverse(shift.target),
+            );
             best = best.max(Some((rank, shift.target)));
             *candidates += 1;
         }
@@ -79,8 +88,15 @@ fn common_runs<'a>(words: &'a [u32], reference: &'a [u32]) -> impl Iterator<Item
         near.map(move |in_reference| (start, in_reference))
     });
     pairs.flat_map(|(in_hypothesis, in_reference)| {
-        let equal = words[in_hypothesis..].iter().zip(&reference[in_reference..]).take_while(|(a, b)| a == b);
-        (1..=equal.take(MAX_LENGTH).count()).map(move |length| Run { in_hypothesis, in_reference, length })
+        let equal = words[in_hypothesis..]
+            .iter()
+            .zip(&reference[in_reference..])
+            .take_while(|(a, b)| a == b);
+        (1..=equal.take(MAX_LENGTH).count()).map(move |length| Run {
+            in_hypothesis,
+            in_reference,
+            length,
+        })
     })
 }
 
@@ -106,7 +122,9 @@ impl Run {
         };
         let own = &alignment.hypothesis_ends[self.in_reference..self.in_reference + self.length];
         let mut previous = None;
-        std::iter::once(first).chain(own.iter().copied()).filter(move |target| previous.replace(*target) != Some(*target))
+        std::iter::once(first)
+            .chain(own.iter().copied())
+            .filter(move |target| previous.replace(*target) != Some(*target))
     }
 }
 
@@ -122,7 +140,11 @@ impl Shift {
             shifted.extend_from_slice(&words[target..start]);
             shifted.extend_from_slice(&words[end..]);
         } else {
-            let behind = if target > end { target } else { (target + length).min(words.len()) };
+            let behind = if target > end {
+                target
+            } else {
+                (target + length).min(words.len())
+            };
             shifted.extend_from_slice(&words[..start]);
             shifted.extend_from_slice(&words[end..behind]);
             shifted.extend_from_slice(run);
@@ -144,22 +166,65 @@ mod tests {
     #[test]
     fn shifts_to_both_sides() {
         let words = [0, 1, 2, 3, 4, 5];
-        assert_eq!(Shift { start: 3, length: 2, target: 1 }.apply(&words), [0, 3, 4, 1, 2, 5]);
-        assert_eq!(Shift { start: 1, length: 2, target: 5 }.apply(&words), [0, 3, 4, 1, 2, 5]);
+        assert_eq!(
+            Shift {
+                start: 3,
+                length: 2,
+                target: 1
+            }
+            .apply(&words),
+            [0, 3, 4, 1, 2, 5]
+        );
+        assert_eq!(
+            Shift {
+                start: 1,
+                length: 2,
+                target: 5
+            }
+            .apply(&words),
+            [0, 3, 4, 1, 2, 5]
+        );
     }
 
     #[test]
     fn a_target_inside_the_run_moves_it_on() {
         let words = [0, 1, 2, 3, 4, 5];
-        assert_eq!(Shift { start: 1, length: 2, target: 2 }.apply(&words), [0, 3, 1, 2, 4, 5]);
-        assert_eq!(Shift { start: 4, length: 2, target: 6 }.apply(&words), words);
-        assert_eq!(Shift { start: 1, length: 2, target: 1 }.apply(&words), words);
+        assert_eq!(
+            Shift {
+                start: 1,
+                length: 2,
+                target: 2
+            }
+            .apply(&words),
+            [0, 3, 1, 2, 4, 5]
+        );
+        assert_eq!(
+            Shift {
+                start: 4,
+                length: 2,
+                target: 6
+            }
+            .apply(&words),
+            words
+        );
+        assert_eq!(
+            Shift {
+                start: 1,
+                length: 2,
+                target: 1
+            }
+            .apply(&words),
+            words
+        );
     }
 
     #[test]
     fn runs_are_found_in_order_of_length() {
         let runs: Vec<_> = common_runs(&[7, 8, 9], &[8, 9, 7]).collect();
-        let found: Vec<_> = runs.iter().map(|run| (run.in_hypothesis, run.in_reference, run.length)).collect();
+        let found: Vec<_> = runs
+            .iter()
+            .map(|run| (run.in_hypothesis, run.in_reference, run.length))
+            .collect();
         assert_eq!(found, [(0, 2, 1), (1, 0, 1), (1, 0, 2), (2, 1, 1)]);
     }
 

@@ -86,7 +86,10 @@ impl FromStr for BleuTokenizer {
             "spm" | "flores101" | "flores200" | "spBLEU-1K" => "a SentencePiece model from the network",
             _ => return Err(MetricError::UnknownTokenizer { name: name.to_string() }),
         };
-        Err(MetricError::UnsupportedTokenizer { name: name.to_string(), needs })
+        Err(MetricError::UnsupportedTokenizer {
+            name: name.to_string(),
+            needs,
+        })
     }
 }
 
@@ -118,15 +121,24 @@ mod tests {
     #[test]
     fn refusals_say_what_is_there() {
         let error = "13b".parse::<BleuTokenizer>().unwrap_err().to_string();
-        assert_eq!(error, "tokenizer `13b` is unknown\nhint: one of 13a, intl, char, none, zh");
+        assert_eq!(
+            error,
+            "tokenizer `13b` is unknown\nhint: one of 13a, intl, char, none, zh"
+        );
         let error = "ko-mecab".parse::<BleuTokenizer>().unwrap_err().to_string();
-        assert!(error.starts_with("tokenizer `ko-mecab` needs MeCab and a Korean dictionary"), "{error}");
+        assert!(
+            error.starts_with("tokenizer `ko-mecab` needs MeCab and a Korean dictionary"),
+            "{error}"
+        );
     }
 
     #[test]
     fn serde_uses_the_name() {
         assert_eq!(serde_json::to_string(&BleuTokenizer::Thirteen).unwrap(), "\"13a\"");
-        assert_eq!(serde_json::from_str::<BleuTokenizer>("\"zh\"").unwrap(), BleuTokenizer::Zh);
+        assert_eq!(
+            serde_json::from_str::<BleuTokenizer>("\"zh\"").unwrap(),
+            BleuTokenizer::Zh
+        );
         assert!(serde_json::from_str::<BleuTokenizer>("\"moses\"").is_err());
     }
 

@@ -27,7 +27,10 @@ pub(super) fn tokenize(line: &str) -> String {
 
 /// Undoes the four XML escapes in this order: `&amp;lt;` becomes `<`.
 pub(super) fn unescape(line: &str) -> String {
-    line.replace("&quot;", "\"").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
+    line.replace("&quot;", "\"")
+        .replace("&amp;", "&")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
 }
 
 /// The rules for Western languages.
