@@ -142,7 +142,7 @@ impl MultiHeadAttention {
 
 /// A linear map of zeros, to be given values by name.
 pub(crate) fn zero_linear(d_in: usize, d_out: usize, device: &Device) -> Linear {
-    LinearConfig::new(d_in, d_out).with_initializer(burn::nn::Initializer::Zeros).init(device)
+    LinearConfig::new(d_in, d_out).with_initializer(nn::Initializer::Zeros).init(device)
 }
 
 #[cfg(test)]

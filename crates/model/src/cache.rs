@@ -107,8 +107,9 @@ impl DecoderCache {
 
     /// Keeps the given sentences with all their beams, in this order, and forgets the others.
     pub fn keep(&mut self, sentences: &[usize]) {
+        let beams = self.beam;
         let rows: Vec<usize> =
-            sentences.iter().flat_map(|sentence| (0..self.beam).map(move |beam| sentence * self.beam + beam)).collect();
+            sentences.iter().flat_map(|sentence| (0..beams).map(move |beam| sentence * beams + beam)).collect();
         let device = self.memory_mask.device();
         let rows = index_tensor(&rows, &device);
         let sentences = index_tensor(sentences, &device);

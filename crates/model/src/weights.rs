@@ -48,7 +48,7 @@ pub fn export<M: Module>(module: &M) -> Weights {
 
 /// A tensor's values on the host.
 pub fn host_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().into_vec().expect("the data was converted to f32")
+    tensor.into_data().convert::<f32>().try_into_vec().expect("the data was converted to f32")
 }
 
 /// Why weights do not fit a model.

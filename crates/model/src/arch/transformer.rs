@@ -80,7 +80,7 @@ impl Transformer {
             output: (tie == Tie::None).then(|| {
                 LinearConfig::new(config.d_model, vocabularies.target)
                     .with_bias(false)
-                    .with_initializer(burn::nn::Initializer::Zeros)
+                    .with_initializer(nn::Initializer::Zeros)
                     .init(device)
             }),
             encoder: Encoder::new(config, device),

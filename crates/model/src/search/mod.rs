@@ -13,7 +13,7 @@ use burn::prelude::*;
 use crate::arch::{Source, Transformer};
 use crate::config::{DecodingConfig, LengthPenaltyKind};
 use crate::{BOS, EOS, PAD};
-use beam::{Beam, Continuation, best_continuations};
+use beam::{Beam, best_continuations};
 
 /// A finished translation.
 #[derive(Debug, Clone, PartialEq)]
