@@ -3,10 +3,31 @@
 //! The target distribution is `1 - ε` at the reference token plus `ε / V` everywhere, the reference included, so that
 //! `loss = (1 - ε) (-log p(y)) + ε mean_v(-log p(v))`. Sums, not means, are returned: an update's loss is the sum over
 //! all its micro-batches divided by their target tokens.
+//!
+//! The logits `[N, V]` are the largest tensor of a training step by far. They are made a few rows at a time, and with
+//! them, at once, the gradients of what they were made from. With `p = softmax(h W)` for a row `h`,
+//!
+//! ```text
+//! d loss / d h   = W p - ε/V Σ_v W_v - (1 - ε) W_y
+//! d loss / d W_v = h (p_v - ε/V - (1 - ε) [v = y])        summed over rows
+//! ```
+//!
+//! so that `p` is the only thing as large as the logits that is ever made. Autodiff is then given a sum whose value is
+//! the loss and whose derivatives are these.
+//!
+//! N rows, V vocabulary, R what the output projection reads.
 
 use burn::prelude::*;
+use burn::tensor::IndexingUpdateOp;
+use burn::tensor::activation::softmax;
 
 use crate::PAD;
+
+/// Rows whose logits exist at the same time.
+const CHUNK: usize = 512;
+
+/// The least probability whose logarithm is taken: a reference token below it counts as 85 nats.
+const LEAST: f32 = 1e-37;
 
 /// Sums over the target tokens of a batch; padding counts nothing.
 pub struct OutputLoss {
@@ -22,30 +43,95 @@ pub struct OutputLoss {
 /// - `hidden`: `[N, R]`, `output_weight`: `[R, V]`
 /// - `targets`: `[N]`, 0 is padding
 pub fn output_loss(hidden: Tensor<2>, output_weight: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> OutputLoss {
-    let [rows, _] = hidden.dims();
-    let real = targets.clone().not_equal_scalar(PAD as i32).float();
-    let logits = hidden.matmul(output_weight); // [N, V]
-    let nll = token_losses(logits, targets.reshape([rows, 1]));
-    let smoothed = nll.reference.clone().mul_scalar(1.0 - smoothing) + nll.uniform.mul_scalar(smoothing);
-    OutputLoss { smoothed: (smoothed * real.clone()).sum(), nll: (nll.reference * real).sum() }
+    let tracked = hidden.is_tracked() || output_weight.is_tracked();
+    let rows = Rows {
+        hidden: hidden.clone().inner(),
+        weight: output_weight.clone().inner(),
+        targets: targets.inner(),
+        smoothing,
+        tracked,
+    };
+    let found = rows.loss_and_gradients();
+    let smoothed = match found.gradients {
+        Some([hidden_gradient, weight_gradient]) => {
+            let carrier = (hidden * Tensor::from_inner(hidden_gradient)).sum()
+                + (output_weight * Tensor::from_inner(weight_gradient)).sum();
+            // Zero in value, so that only the derivatives count.
+            let derivatives = carrier.clone() - carrier.detach();
+            derivatives + Tensor::from_inner(found.smoothed)
+        }
+        None => found.smoothed,
+    };
+    OutputLoss { smoothed, nll: found.nll }
 }
 
-struct TokenLosses {
-    /// `-log p(y)`, `[N]`.
-    reference: Tensor<1>,
-    /// `mean_v(-log p(v))`, `[N]`.
-    uniform: Tensor<1>,
+/// What the loss is computed from, without autodiff.
+struct Rows {
+    hidden: Tensor<2>,
+    weight: Tensor<2>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+    /// Whether gradients are wanted.
+    tracked: bool,
 }
 
-/// With `z` the logits less their row's largest: `-log p(v) = log Σ exp(z) - z_v`.
-fn token_losses(logits: Tensor<2>, targets: Tensor<2, Int>) -> TokenLosses {
-    let [rows, _] = logits.dims();
-    let largest = logits.clone().detach().max_dim(1);
-    let z = logits - largest;
-    let log_sum = z.clone().exp().sum_dim(1).log().reshape([rows]);
-    let reference = z.clone().gather(1, targets).reshape([rows]);
-    let mean = z.mean_dim(1).reshape([rows]);
-    TokenLosses { reference: log_sum.clone() - reference, uniform: log_sum - mean }
+/// Sums over all rows.
+struct Found {
+    smoothed: Tensor<1>,
+    nll: Tensor<1>,
+    /// Of the smoothed loss by `hidden` and `weight`.
+    gradients: Option<[Tensor<2>; 2]>,
+}
+
+impl Rows {
+    fn loss_and_gradients(self) -> Found {
+        let [rows, width] = self.hidden.dims();
+        let [_, vocabulary] = self.weight.dims();
+        let device = self.hidden.device();
+        let uniform = self.smoothing / vocabulary as f64;
+
+        let real = self.targets.clone().not_equal_scalar(PAD as i32).float().reshape([rows, 1]); // [N, 1]
+        let reference = self.weight.clone().transpose().select(0, self.targets.clone()); // W_y, [N, R]
+        let weight_sum = self.weight.clone().sum_dim(1).transpose(); // Σ_v W_v, [1, R]
+
+        let mut reference_probability = Vec::new(); // p(y), [n, 1] each
+        let mut hidden_gradient = Vec::new(); // W p, [n, R] each
+        let mut weight_gradient = Tensor::<2>::zeros([vocabulary, width], &device);
+        // A padded row has no part in the gradient of W.
+        let real_hidden = self.hidden.clone() * real.clone();
+        for start in (0..rows).step_by(CHUNK) {
+            let chunk = start..rows.min(start + CHUNK);
+            let logits = self.hidden.clone().slice_dim(0, chunk.clone()).matmul(self.weight.clone());
+            let p = softmax(logits, 1); // [n, V]
+            let targets = self.targets.clone().slice_dim(0, chunk.clone()).reshape([chunk.len(), 1]);
+            reference_probability.push(p.clone().gather(1, targets));
+            if self.tracked {
+                hidden_gradient.push(p.clone().matmul(self.weight.clone().transpose()));
+                weight_gradient = weight_gradient + p.transpose().matmul(real_hidden.clone().slice_dim(0, chunk));
+            }
+        }
+
+        // -log p(y), and mean_v(-log p(v)) = -log p(y) + h W_y - mean_v(h W_v), both [N, 1].
+        let nll = Tensor::cat(reference_probability, 0).clamp_min(LEAST).log().neg();
+        let reference_logit = (self.hidden.clone() * reference.clone()).sum_dim(1);
+        let mean_logit = self.hidden.matmul(weight_sum.clone().transpose()).div_scalar(vocabulary as f64);
+        let flat = nll.clone() + reference_logit - mean_logit;
+        let smoothed = nll.clone().mul_scalar(1.0 - self.smoothing) + flat.mul_scalar(self.smoothing);
+
+        let gradients = self.tracked.then(|| {
+            let from_references = reference.mul_scalar(1.0 - self.smoothing) + weight_sum.mul_scalar(uniform);
+            let hidden_gradient = (Tensor::cat(hidden_gradient, 0) - from_references) * real.clone();
+            let from_uniform = real_hidden.clone().sum_dim(0).mul_scalar(uniform); // [1, R]
+            let weight_gradient = (weight_gradient - from_uniform).select_assign(
+                0,
+                self.targets,
+                real_hidden.mul_scalar(self.smoothing - 1.0),
+                IndexingUpdateOp::Add,
+            );
+            [hidden_gradient, weight_gradient.transpose()]
+        });
+        Found { smoothed: (smoothed * real.clone()).sum(), nll: (nll * real).sum(), gradients }
+    }
 }
 
 #[cfg(test)]
@@ -64,5 +150,46 @@ mod tests {
         let uniform = -(p0.ln() + p1.ln() + p2.ln()) / 3.0;
         assert!((loss.nll.into_scalar::<f32>() as f64 + p2.ln()).abs() < 1e-6);
         assert!((loss.smoothed.into_scalar::<f32>() as f64 - (-0.9 * p2.ln() + 0.1 * uniform)).abs() < 1e-6);
+    }
+
+    /// More rows than a chunk, and the gradients against differences of the loss itself.
+    #[test]
+    fn gradients_are_the_slopes_of_the_loss() {
+        let (rows, width, vocabulary) = (CHUNK + 3, 3, 5);
+        let numbers = |count: usize, step: f32| (0..count).map(move |i| ((i as f32 * step).sin())).collect::<Vec<_>>();
+        let hidden_values = numbers(rows * width, 0.7);
+        let weight_values = numbers(width * vocabulary, 1.3);
+        let targets: Vec<i32> = (0..rows).map(|row| (row % vocabulary) as i32).collect();
+        let device = Device::flex().autodiff();
+        let loss = |hidden: &[f32], weight: &[f32]| {
+            let hidden = Tensor::<2>::from_data(TensorData::new(hidden.to_vec(), [rows, width]), &device).require_grad();
+            let weight =
+                Tensor::<2>::from_data(TensorData::new(weight.to_vec(), [width, vocabulary]), &device).require_grad();
+            let targets = Tensor::<1, Int>::from_data(TensorData::new(targets.clone(), [rows]), &device);
+            (output_loss(hidden.clone(), weight.clone(), targets, 0.1).smoothed, hidden, weight)
+        };
+        let (total, hidden, weight) = loss(&hidden_values, &weight_values);
+        let gradients = total.backward();
+        let hidden_gradient: Vec<f32> = hidden.grad(&gradients).unwrap().into_data().iter::<f32>().collect();
+        let weight_gradient: Vec<f32> = weight.grad(&gradients).unwrap().into_data().iter::<f32>().collect();
+
+        let value = |hidden: &[f32], weight: &[f32]| loss(hidden, weight).0.into_scalar::<f32>();
+        let step = 0.05;
+        let slope = |values: &[f32], place: usize, value: &dyn Fn(&[f32]) -> f32| {
+            let moved = |by: f32| {
+                let mut values = values.to_vec();
+                values[place] += by;
+                value(&values)
+            };
+            (moved(step) - moved(-step)) / (2.0 * step)
+        };
+        for place in [0, 7, 3 * CHUNK + 4] {
+            let slope = slope(&hidden_values, place, &|hidden| value(hidden, &weight_values));
+            assert!((slope - hidden_gradient[place]).abs() < 0.02, "{slope} against {}", hidden_gradient[place]);
+        }
+        for place in 0..width * vocabulary {
+            let slope = slope(&weight_values, place, &|weight| value(&hidden_values, weight));
+            assert!((slope - weight_gradient[place]).abs() < 0.2, "{slope} against {}", weight_gradient[place]);
+        }
     }
 }

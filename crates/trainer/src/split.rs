@@ -103,7 +103,7 @@ mod tests {
         #[test]
         fn nothing_is_lost_and_everything_fits(text in "[a-c.,。 é]{0,60}", limit in 1usize..20) {
             let parts = split(&text, limit);
-            prop_assert_eq!(parts.concat(), text);
+            prop_assert_eq!(parts.concat(), &*text);
             prop_assert!(parts.iter().all(|part| part.chars().count() <= limit));
         }
     }
