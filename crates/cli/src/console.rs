@@ -1,8 +1,10 @@
 //! What is shown while a command works: progress bars on a terminal, lines elsewhere; all on stderr.
 
+use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use anyhow::Context;
 use ember_data::Progress;
 use ember_trainer::console::{Console, TrainingStatus};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,8 +32,12 @@ impl Terminal {
     }
 
     fn with_quiet(quiet: bool) -> Self {
-        let is_terminal = console_is_terminal();
-        let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let is_terminal = io::stderr().is_terminal();
+        let target = if is_terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         Self {
             bars: MultiProgress::with_draw_target(target),
             step: Mutex::new(None),
@@ -42,13 +48,8 @@ impl Terminal {
     }
 
     fn print(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("{text}"));
+        self.bars.suspend(|| print_to_stderr(text));
     }
-}
-
-fn console_is_terminal() -> bool {
-    use std::io::IsTerminal;
-    std::io::stderr().is_terminal()
 }
 
 /// Shown bars redraw at most this often.
@@ -57,10 +58,15 @@ const TICK: Duration = Duration::from_millis(200);
 impl Progress for Terminal {
     fn begin(&self, label: &str, total: Option<u64>) {
         let (bar, template) = match total {
-            Some(total) => (ProgressBar::new(total), "{msg} {wide_bar} {percent:>3} % {elapsed} left {eta}"),
+            Some(total) => (
+                ProgressBar::new(total),
+                "{msg} {wide_bar} {percent:>3} % {elapsed} left {eta}",
+            ),
             None => (ProgressBar::no_length(), "{msg} {spinner} {human_pos} {elapsed}"),
         };
-        let bar = self.bars.add(bar.with_message(label.to_owned()).with_style(style(template)));
+        let bar = self
+            .bars
+            .add(bar.with_message(label.to_owned()).with_style(style(template)));
         bar.enable_steady_tick(TICK);
         if let Some(old) = lock(&self.step).replace(bar) {
             old.finish_and_clear();
@@ -98,7 +104,8 @@ impl Console for Terminal {
         let bar = training.get_or_insert_with(|| {
             let bar = ProgressBar::new(status.total).with_position(status.done);
             bar.reset_eta();
-            self.bars.add(bar.with_style(style("{wide_bar} {percent:>3} % {msg} left {eta}")))
+            self.bars
+                .add(bar.with_style(style("{wide_bar} {percent:>3} % {msg} left {eta}")))
         });
         bar.set_position(status.done);
         bar.set_message(format!(
@@ -115,7 +122,9 @@ impl Console for Terminal {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }
 
 /// A poisoned lock only means that another thread panicked while it drew.
@@ -125,5 +134,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// An error and its causes as one paragraph.
 pub fn print_error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    print_to_stderr(&format!("error: {error:#}"));
+}
+
+/// Nobody may be listening any more; that is no reason to stop the work.
+fn print_to_stderr(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Writes a result to stdout.
+///
+/// # Errors
+/// What the system refuses, but for a reader who has seen enough, as in `ember evaluate … | head`.
+pub fn print_result(text: &str) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to stdout"),
+    }
 }

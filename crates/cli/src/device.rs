@@ -27,7 +27,9 @@ impl FromStr for DeviceChoice {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (kind, index) = match text.split_once(':') {
             Some((kind, index)) => {
-                let index = index.parse().map_err(|_| format!("device index {index:?} is not a number"))?;
+                let index = index
+                    .parse()
+                    .map_err(|_| format!("device index {index:?} is not a number"))?;
                 (kind, Some(index))
             }
             None => (text, None),
@@ -71,12 +73,28 @@ pub struct OpenDevice {
 /// When this binary or this machine lacks it.
 pub fn open(choice: DeviceChoice) -> anyhow::Result<OpenDevice> {
     match choice {
-        DeviceChoice::Auto => open(if gpu::cuda_devices() > 0 { DeviceChoice::Cuda(0) } else { DeviceChoice::Flex }),
-        DeviceChoice::Flex => Ok(OpenDevice { choice, device: Device::flex() }),
+        DeviceChoice::Auto => open(if gpu::cuda_devices() > 0 {
+            DeviceChoice::Cuda(0)
+        } else {
+            DeviceChoice::Flex
+        }),
+        DeviceChoice::Flex => Ok(OpenDevice {
+            choice,
+            device: Device::flex(),
+        }),
         #[allow(deprecated)] // Burn's own hint is to use Flex, which is our default.
-        DeviceChoice::NdArray => Ok(OpenDevice { choice, device: Device::ndarray() }),
-        DeviceChoice::Wgpu(index) => Ok(OpenDevice { choice, device: gpu::open_wgpu(index)? }),
-        DeviceChoice::Cuda(index) => Ok(OpenDevice { choice, device: gpu::open_cuda(index)? }),
+        DeviceChoice::NdArray => Ok(OpenDevice {
+            choice,
+            device: Device::ndarray(),
+        }),
+        DeviceChoice::Wgpu(index) => Ok(OpenDevice {
+            choice,
+            device: gpu::open_wgpu(index)?,
+        }),
+        DeviceChoice::Cuda(index) => Ok(OpenDevice {
+            choice,
+            device: gpu::open_cuda(index)?,
+        }),
     }
 }
 
@@ -88,7 +106,12 @@ pub mod gpu {
     #[cfg(feature = "wgpu")]
     pub fn wgpu_names() -> Option<Vec<String>> {
         let devices = quietly(|| Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()).unwrap_or_default();
-        Some(devices.iter().map(|device| quietly(|| name(device)).unwrap_or_else(|| "cannot be opened".into())).collect())
+        Some(
+            devices
+                .iter()
+                .map(|device| quietly(|| name(device)).unwrap_or_else(|| "cannot be opened".into()))
+                .collect(),
+        )
     }
 
     /// `None`: not compiled in.
@@ -146,7 +169,9 @@ pub mod gpu {
 
     #[cfg(feature = "wgpu")]
     fn name(device: &Device) -> String {
-        device.identity().map_or_else(|| "unnamed".into(), |identity| identity.name)
+        device
+            .identity()
+            .map_or_else(|| "unnamed".into(), |identity| identity.name)
     }
 
     /// A driver that is missing or broken makes the libraries below panic; here it is only an absent device.

@@ -8,15 +8,26 @@ use common::Workplace;
 const TOLERANCE: f64 = 1e-3;
 
 const SETTINGS: [&str; 8] = [
-    "--set", "model.dropout=0.0",
-    "--set", "training.stop_after=\"20u\"",
-    "--set", "validation.every=\"20u\"",
-    "--set", "training.schedule={ kind = \"constant\", peak = 1e-3 }",
+    "--set",
+    "model.dropout=0.0",
+    "--set",
+    "training.stop_after=\"20u\"",
+    "--set",
+    "validation.every=\"20u\"",
+    "--set",
+    "training.schedule={ kind = \"constant\", peak = 1e-3 }",
 ];
 
 fn train_on(work: &Workplace, device: &str) -> Vec<f64> {
     let folder = format!("runs/{device}");
-    work.run(&[&["train", "small.toml", "--device", device, "--run-dir", &folder], &SETTINGS[..]].concat()).ok();
+    work.run(
+        &[
+            &["train", "small.toml", "--device", device, "--run-dir", &folder],
+            &SETTINGS[..],
+        ]
+        .concat(),
+    )
+    .ok();
     work.losses(device)
 }
 
@@ -25,7 +36,11 @@ fn assert_losses_agree(work: &Workplace, device: &str) {
     assert_eq!((expected.len(), found.len()), (20, 20));
     for (update, (expected, found)) in expected.iter().zip(&found).enumerate() {
         let difference = (found - expected).abs() / expected;
-        assert!(difference < TOLERANCE, "update {}: {found} on {device}, {expected} on flex", update + 1);
+        assert!(
+            difference < TOLERANCE,
+            "update {}: {found} on {device}, {expected} on flex",
+            update + 1
+        );
     }
 }
 
@@ -50,7 +65,8 @@ fn wgpu_agrees_with_flex() {
 fn a_backend_that_is_not_there_is_an_error() {
     let work = Workplace::new();
     if !cfg!(feature = "cuda") {
-        work.run(&["train", "small.toml", "--device", "cuda"]).fails_with(&["cuda", "--features cuda"]);
+        work.run(&["train", "small.toml", "--device", "cuda"])
+            .fails_with(&["cuda", "--features cuda"]);
     }
     let outcome = work.run(&["train", "small.toml", "--device", "gpu"]);
     assert_eq!(outcome.code, Some(2));

@@ -40,7 +40,10 @@ impl LayerCache {
         let heads = &cross_attention.heads;
         let keys = heads.split(linear(&cross_attention.key, memory.clone()));
         let values = heads.split(linear(&cross_attention.value, memory.clone()));
-        Self { target: [room(), room()], memory: [keys, values] }
+        Self {
+            target: [room(), room()],
+            memory: [keys, values],
+        }
     }
 
     /// Writes the newest position and returns all up to it.
@@ -57,7 +60,12 @@ impl LayerCache {
 
 impl DecoderCache {
     pub(crate) fn new(layers: Vec<LayerCache>, memory_mask: Tensor<4>, beam: usize) -> Self {
-        Self { layers, memory_mask, beam, length: 0 }
+        Self {
+            layers,
+            memory_mask,
+            beam,
+            length: 0,
+        }
     }
 
     /// Positions held, the position of the next token.
@@ -108,8 +116,10 @@ impl DecoderCache {
     /// Keeps the given sentences with all their beams, in this order, and forgets the others.
     pub fn keep(&mut self, sentences: &[usize]) {
         let beams = self.beam;
-        let rows: Vec<usize> =
-            sentences.iter().flat_map(|sentence| (0..beams).map(move |beam| sentence * beams + beam)).collect();
+        let rows: Vec<usize> = sentences
+            .iter()
+            .flat_map(|sentence| (0..beams).map(move |beam| sentence * beams + beam))
+            .collect();
         let device = self.memory_mask.device();
         let rows = index_tensor(&rows, &device);
         let sentences = index_tensor(sentences, &device);

@@ -4,6 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Largest search width.
+pub const MOST_BEAMS: usize = 256;
+
+/// Largest width or number of layers: what is beyond it is a slip of the pen.
+const LARGEST: usize = 65_536;
+
 /// A value that cannot work, the key it stands under, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {message}\nhint: {hint}")]
@@ -167,7 +173,13 @@ impl ModelConfig {
     /// # Errors
     /// Names the first key whose value cannot work.
     pub fn validate(&self) -> Result<(), ModelConfigError> {
-        let fail = |key, message, hint: &str| Err(ModelConfigError { key, message, hint: hint.into() });
+        let fail = |key, message, hint: &str| {
+            Err(ModelConfigError {
+                key,
+                message,
+                hint: hint.into(),
+            })
+        };
         for (key, value) in [
             ("model.d_model", self.d_model),
             ("model.encoder_layers", self.encoder_layers),
@@ -175,8 +187,9 @@ impl ModelConfig {
             ("model.n_heads", self.n_heads),
             ("model.d_ff", self.d_ff),
         ] {
-            if value == 0 {
-                return fail(key, "0 is below the least value 1".into(), "the base model of the paper uses the defaults");
+            if value == 0 || value > LARGEST {
+                let message = format!("{value} is not in 1 to {LARGEST}");
+                return fail(key, message, "the base model of the paper uses the defaults");
             }
         }
         if !self.d_model.is_multiple_of(self.n_heads) {
@@ -187,7 +200,9 @@ impl ModelConfig {
             );
         }
         let encoding_width = self.embedding_width();
-        if !encoding_width.is_multiple_of(2) || (self.position_merge == PositionMerge::Concat && !self.d_model.is_multiple_of(4)) {
+        if !encoding_width.is_multiple_of(2)
+            || (self.position_merge == PositionMerge::Concat && !self.d_model.is_multiple_of(4))
+        {
             return fail(
                 "model.d_model",
                 format!("d_model {} leaves an odd width for sine and cosine pairs", self.d_model),
@@ -203,7 +218,11 @@ impl ModelConfig {
             ("model.residual_dropout", rates.residual),
         ] {
             if !(0.0..1.0).contains(&rate) {
-                return fail(key, format!("{rate} is not in 0 <= rate < 1"), "0.1 suits large corpora, 0.3 small ones");
+                return fail(
+                    key,
+                    format!("{rate} is not in 0 <= rate < 1"),
+                    "0.1 suits large corpora, 0.3 small ones",
+                );
             }
         }
         Ok(())
@@ -280,18 +299,34 @@ impl DecodingConfig {
     /// # Errors
     /// Names the first key whose value cannot work.
     pub fn validate(&self) -> Result<(), ModelConfigError> {
-        let fail = |key, message, hint: &str| Err(ModelConfigError { key, message, hint: hint.into() });
-        if self.beam == 0 || self.beam > 256 {
-            return fail("decoding.beam", format!("{} is not in 1 to 256", self.beam), "4 or 5 is common, 1 is greedy");
+        let fail = |key, message, hint: &str| {
+            Err(ModelConfigError {
+                key,
+                message,
+                hint: hint.into(),
+            })
+        };
+        if self.beam == 0 || self.beam > MOST_BEAMS {
+            let message = format!("{} is not in 1 to {MOST_BEAMS}", self.beam);
+            return fail("decoding.beam", message, "4 or 5 is common, 1 is greedy");
         }
         if !self.length_penalty.is_finite() || self.length_penalty < 0.0 {
-            return fail("decoding.length_penalty", format!("{} is below 0", self.length_penalty), "0.6 to 1 is common");
+            return fail(
+                "decoding.length_penalty",
+                format!("{} is below 0", self.length_penalty),
+                "0.6 to 1 is common",
+            );
         }
-        if !self.max_length_ratio.is_finite() || self.max_length_ratio <= 0.0 {
-            return fail("decoding.max_length_ratio", format!("{} is not above 0", self.max_length_ratio), "2 is common");
+        if !(self.max_length_ratio > 0.0 && self.max_length_ratio <= 100.0) {
+            let message = format!("{} is not above 0 and at most 100", self.max_length_ratio);
+            return fail("decoding.max_length_ratio", message, "2 is common");
         }
         if self.batch_tokens == 0 {
-            return fail("decoding.batch_tokens", "0 is below the least value 1".into(), "2048 suits a CPU");
+            return fail(
+                "decoding.batch_tokens",
+                "0 is below the least value 1".into(),
+                "2048 suits a CPU",
+            );
         }
         Ok(())
     }

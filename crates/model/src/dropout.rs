@@ -21,7 +21,10 @@ pub struct DropoutStream {
 impl DropoutStream {
     /// For training: the pass of micro-batch `micro_batch` (from 0) of update `update` (from 1).
     pub fn new(seed: u64, update: u64, micro_batch: u64) -> Self {
-        Self { key: Some(mix(mix(mix(seed) ^ update) ^ micro_batch)), calls: 0 }
+        Self {
+            key: Some(mix(mix(mix(seed) ^ update) ^ micro_batch)),
+            calls: 0,
+        }
     }
 
     /// For validation and search: nothing is dropped.
@@ -56,7 +59,11 @@ fn keep_mask(len: usize, rate: f64, key: u32) -> Vec<f32> {
     mask.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, values)| {
         let start = (chunk * CHUNK) as u32;
         for (offset, value) in values.iter_mut().enumerate() {
-            *value = if hash(start.wrapping_add(offset as u32), key) >= threshold { scale } else { 0.0 };
+            *value = if hash(start.wrapping_add(offset as u32), key) >= threshold {
+                scale
+            } else {
+                0.0
+            };
         }
     });
     mask
@@ -100,7 +107,12 @@ mod tests {
     fn neighbours_calls_and_updates_are_independent() {
         let agree = |a: &[f32], b: &[f32]| a.iter().zip(b).filter(|(x, y)| x == y).count() as f64 / a.len() as f64;
         let mut first = DropoutStream::new(1, 10, 0);
-        let keys = [first.next_key(), first.next_key(), DropoutStream::new(1, 11, 0).next_key(), DropoutStream::new(1, 10, 1).next_key()];
+        let keys = [
+            first.next_key(),
+            first.next_key(),
+            DropoutStream::new(1, 11, 0).next_key(),
+            DropoutStream::new(1, 10, 1).next_key(),
+        ];
         let masks: Vec<_> = keys.iter().map(|key| keep_mask(1 << 16, 0.5, key.unwrap())).collect();
         for (i, a) in masks.iter().enumerate() {
             for b in &masks[i + 1..] {
@@ -121,6 +133,9 @@ mod tests {
     #[test]
     fn an_inactive_stream_changes_nothing() {
         let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0], &Device::flex());
-        assert_eq!(dropout(x.clone(), 0.5, &mut DropoutStream::off()).into_data(), x.into_data());
+        assert_eq!(
+            dropout(x.clone(), 0.5, &mut DropoutStream::off()).into_data(),
+            x.into_data()
+        );
     }
 }

@@ -21,7 +21,11 @@ impl EmbeddingRule {
     /// The rule that a config asks for.
     pub fn new(config: &ModelConfig) -> Self {
         Self {
-            scale: if config.embedding_scale { (config.embedding_width() as f64).sqrt() } else { 1.0 },
+            scale: if config.embedding_scale {
+                (config.embedding_width() as f64).sqrt()
+            } else {
+                1.0
+            },
             concat: config.position_merge == PositionMerge::Concat,
             dropout: config.dropout_rates().embedding,
         }
@@ -38,14 +42,20 @@ impl EmbeddingRule {
         let [_, _, width] = x.dims();
         let encoding = TensorData::new(positional_encoding(start, length, width), [1, length, width]);
         let encoding = Tensor::<3>::from_data(encoding, &x.device());
-        let x = if self.concat { Tensor::cat(vec![x, encoding.expand([batch, length, width])], 2) } else { x + encoding };
+        let x = if self.concat {
+            Tensor::cat(vec![x, encoding.expand([batch, length, width])], 2)
+        } else {
+            x + encoding
+        };
         dropout(x, self.dropout, stream)
     }
 }
 
 /// A table whose values are set by name later, see [`crate::weights`].
 pub(crate) fn table(vocabulary: usize, width: usize, device: &Device) -> Embedding {
-    EmbeddingConfig::new(vocabulary, width).with_initializer(Initializer::Zeros).init(device)
+    EmbeddingConfig::new(vocabulary, width)
+        .with_initializer(Initializer::Zeros)
+        .init(device)
 }
 
 /// Rows `start..start + length` of the sinusoidal table, `width` numbers a row:
@@ -72,7 +82,10 @@ mod tests {
         assert_eq!(&table[..8], &[0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
         // The wavelengths' divisors are 10000^(0, 1/4, 1/2, 3/4) = 1, 10, 100, 1000.
         let expected = |position: f32| {
-            [1.0f32, 10.0, 100.0, 1000.0].map(|divisor| (position / divisor).sin_cos()).map(|(sine, cosine)| [sine, cosine]).concat()
+            [1.0f32, 10.0, 100.0, 1000.0]
+                .map(|divisor| (position / divisor).sin_cos())
+                .map(|(sine, cosine)| [sine, cosine])
+                .concat()
         };
         for position in 1..4 {
             for (value, expected) in table[position * 8..][..8].iter().zip(expected(position as f32)) {
@@ -84,6 +97,9 @@ mod tests {
 
     #[test]
     fn a_later_start_gives_the_same_rows() {
-        assert_eq!(positional_encoding(0, 9, 16)[5 * 16..], positional_encoding(5, 4, 16)[..]);
+        assert_eq!(
+            positional_encoding(0, 9, 16)[5 * 16..],
+            positional_encoding(5, 4, 16)[..]
+        );
     }
 }

@@ -13,5 +13,7 @@ use burn::prelude::*;
 pub fn linear(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
     let [batch, length, d_in] = x.dims();
     let [_, d_out] = layer.weight.dims();
-    layer.forward(x.reshape([batch * length, d_in])).reshape([batch, length, d_out])
+    layer
+        .forward(x.reshape([batch * length, d_in]))
+        .reshape([batch, length, d_out])
 }

@@ -62,7 +62,10 @@ pub fn output_loss(hidden: Tensor<2>, output_weight: Tensor<2>, targets: Tensor<
         }
         None => found.smoothed,
     };
-    OutputLoss { smoothed, nll: found.nll }
+    OutputLoss {
+        smoothed,
+        nll: found.nll,
+    }
 }
 
 /// What the loss is computed from, without autodiff.
@@ -90,7 +93,12 @@ impl Rows {
         let device = self.hidden.device();
         let uniform = self.smoothing / vocabulary as f64;
 
-        let real = self.targets.clone().not_equal_scalar(PAD as i32).float().reshape([rows, 1]); // [N, 1]
+        let real = self
+            .targets
+            .clone()
+            .not_equal_scalar(PAD as i32)
+            .float()
+            .reshape([rows, 1]); // [N, 1]
         let reference = self.weight.clone().transpose().select(0, self.targets.clone()); // W_y, [N, R]
         let weight_sum = self.weight.clone().sum_dim(1).transpose(); // Σ_v W_v, [1, R]
 
@@ -101,9 +109,17 @@ impl Rows {
         let real_hidden = self.hidden.clone() * real.clone();
         for start in (0..rows).step_by(CHUNK) {
             let chunk = start..rows.min(start + CHUNK);
-            let logits = self.hidden.clone().slice_dim(0, chunk.clone()).matmul(self.weight.clone());
+            let logits = self
+                .hidden
+                .clone()
+                .slice_dim(0, chunk.clone())
+                .matmul(self.weight.clone());
             let p = softmax(logits, 1); // [n, V]
-            let targets = self.targets.clone().slice_dim(0, chunk.clone()).reshape([chunk.len(), 1]);
+            let targets = self
+                .targets
+                .clone()
+                .slice_dim(0, chunk.clone())
+                .reshape([chunk.len(), 1]);
             reference_probability.push(p.clone().gather(1, targets));
             if self.tracked {
                 hidden_gradient.push(p.clone().matmul(self.weight.clone().transpose()));
@@ -114,7 +130,10 @@ impl Rows {
         // -log p(y), and mean_v(-log p(v)) = -log p(y) + h W_y - mean_v(h W_v), both [N, 1].
         let nll = Tensor::cat(reference_probability, 0).clamp_min(LEAST).log().neg();
         let reference_logit = (self.hidden.clone() * reference.clone()).sum_dim(1);
-        let mean_logit = self.hidden.matmul(weight_sum.clone().transpose()).div_scalar(vocabulary as f64);
+        let mean_logit = self
+            .hidden
+            .matmul(weight_sum.clone().transpose())
+            .div_scalar(vocabulary as f64);
         let flat = nll.clone() + reference_logit - mean_logit;
         let smoothed = nll.clone().mul_scalar(1.0 - self.smoothing) + flat.mul_scalar(self.smoothing);
 
@@ -130,7 +149,11 @@ impl Rows {
             );
             [hidden_gradient, weight_gradient.transpose()]
         });
-        Found { smoothed: (smoothed * real.clone()).sum(), nll: (nll * real).sum(), gradients }
+        Found {
+            smoothed: (smoothed * real.clone()).sum(),
+            nll: (nll * real).sum(),
+            gradients,
+        }
     }
 }
 
@@ -156,17 +179,22 @@ mod tests {
     #[test]
     fn gradients_are_the_slopes_of_the_loss() {
         let (rows, width, vocabulary) = (CHUNK + 3, 3, 5);
-        let numbers = |count: usize, step: f32| (0..count).map(move |i| ((i as f32 * step).sin())).collect::<Vec<_>>();
+        let numbers = |count: usize, step: f32| (0..count).map(move |i| (i as f32 * step).sin()).collect::<Vec<_>>();
         let hidden_values = numbers(rows * width, 0.7);
         let weight_values = numbers(width * vocabulary, 1.3);
         let targets: Vec<i32> = (0..rows).map(|row| (row % vocabulary) as i32).collect();
         let device = Device::flex().autodiff();
         let loss = |hidden: &[f32], weight: &[f32]| {
-            let hidden = Tensor::<2>::from_data(TensorData::new(hidden.to_vec(), [rows, width]), &device).require_grad();
+            let hidden =
+                Tensor::<2>::from_data(TensorData::new(hidden.to_vec(), [rows, width]), &device).require_grad();
             let weight =
                 Tensor::<2>::from_data(TensorData::new(weight.to_vec(), [width, vocabulary]), &device).require_grad();
             let targets = Tensor::<1, Int>::from_data(TensorData::new(targets.clone(), [rows]), &device);
-            (output_loss(hidden.clone(), weight.clone(), targets, 0.1).smoothed, hidden, weight)
+            (
+                output_loss(hidden.clone(), weight.clone(), targets, 0.1).smoothed,
+                hidden,
+                weight,
+            )
         };
         let (total, hidden, weight) = loss(&hidden_values, &weight_values);
         let gradients = total.backward();
@@ -185,11 +213,19 @@ mod tests {
         };
         for place in [0, 7, 3 * CHUNK + 4] {
             let slope = slope(&hidden_values, place, &|hidden| value(hidden, &weight_values));
-            assert!((slope - hidden_gradient[place]).abs() < 0.02, "{slope} against {}", hidden_gradient[place]);
+            assert!(
+                (slope - hidden_gradient[place]).abs() < 0.02,
+                "{slope} against {}",
+                hidden_gradient[place]
+            );
         }
         for place in 0..width * vocabulary {
             let slope = slope(&weight_values, place, &|weight| value(&hidden_values, weight));
-            assert!((slope - weight_gradient[place]).abs() < 0.2, "{slope} against {}", weight_gradient[place]);
+            assert!(
+                (slope - weight_gradient[place]).abs() < 0.2,
+                "{slope} against {}",
+                weight_gradient[place]
+            );
         }
     }
 }

@@ -17,7 +17,10 @@ pub struct Residual {
 impl Residual {
     /// The rule that a config asks for.
     pub fn new(config: &ModelConfig) -> Self {
-        Self { position: config.norm, dropout: config.dropout_rates().residual }
+        Self {
+            position: config.norm,
+            dropout: config.dropout_rates().residual,
+        }
     }
 
     /// `norm(x + dropout(sublayer(x)))`, or with pre-norm `x + dropout(sublayer(norm(x)))`.

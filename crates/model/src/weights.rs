@@ -41,14 +41,21 @@ pub fn export<M: Module>(module: &M) -> Weights {
             self.weights.insert(self.path.join("."), Weight { shape, values });
         }
     }
-    let mut export = Export { path: Vec::new(), weights: Weights::new() };
+    let mut export = Export {
+        path: Vec::new(),
+        weights: Weights::new(),
+    };
     module.visit(&mut export);
     export.weights
 }
 
 /// A tensor's values on the host.
 pub fn host_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_into_vec().expect("the data was converted to f32")
+    tensor
+        .into_data()
+        .convert::<f32>()
+        .try_into_vec()
+        .expect("the data was converted to f32")
 }
 
 /// Why weights do not fit a model.
@@ -82,7 +89,11 @@ pub fn import<M: Module>(module: M, mut weights: Weights) -> Result<M, WeightsEr
         Some(weight) if weight.shape == shape => Some(weight.values),
         Some(weight) => {
             let (found, needed) = (weight.shape, shape.to_vec());
-            fault.get_or_insert(WeightsError::Shape { name: name.to_owned(), found, needed });
+            fault.get_or_insert(WeightsError::Shape {
+                name: name.to_owned(),
+                found,
+                needed,
+            });
             None
         }
         None => {
@@ -114,7 +125,9 @@ fn initial_values(name: &str, shape: &[usize], seed: u64) -> Vec<f32> {
         }
         [d_in, d_out] => {
             let bound = (6.0 / (d_in + d_out) as f64).sqrt();
-            (0..count).map(|_| ((uniform.next() * 2.0 - 1.0) * bound) as f32).collect()
+            (0..count)
+                .map(|_| ((uniform.next() * 2.0 - 1.0) * bound) as f32)
+                .collect()
         }
         _ if name.ends_with("gamma") => vec![1.0; count],
         _ => vec![0.0; count],
@@ -129,7 +142,10 @@ struct UniformStream {
 
 impl UniformStream {
     fn new(seed: u64, name: &str) -> Self {
-        Self { key: name.bytes().fold(mix(seed), |key, byte| mix(key ^ u64::from(byte))), counter: 0 }
+        Self {
+            key: name.bytes().fold(mix(seed), |key, byte| mix(key ^ u64::from(byte))),
+            counter: 0,
+        }
     }
 
     fn next(&mut self) -> f64 {
@@ -164,7 +180,10 @@ fn map_weights<M: Module>(module: M, values: impl FnMut(&str, &[usize]) -> Optio
             }
         }
     }
-    module.map(&mut Map { path: Vec::new(), values })
+    module.map(&mut Map {
+        path: Vec::new(),
+        values,
+    })
 }
 
 /// A parameter with the same identity and shape and other values.

@@ -64,11 +64,20 @@ fn check(variant: &str) {
     let tokens = target_real.iter().filter(|real| **real).count() as f64;
     let loss = output_loss(hidden, model.output_weight(), targets, 0.1);
     let smoothed = loss.smoothed.div_scalar(tokens);
-    assert_close("nll", &host_values(loss.nll.div_scalar(tokens)), &golden.floats["nll"].values);
+    assert_close(
+        "nll",
+        &host_values(loss.nll.div_scalar(tokens)),
+        &golden.floats["nll"].values,
+    );
     assert_close("loss", &host_values(smoothed.clone()), &golden.floats["loss"].values);
 
     let grads = GradientsParams::from_grads(smoothed.backward(), &model);
-    let mut compared = CompareGradients { grads, golden: &golden, path: Vec::new(), count: 0 };
+    let mut compared = CompareGradients {
+        grads,
+        golden: &golden,
+        path: Vec::new(),
+        count: 0,
+    };
     model.visit(&mut compared);
     assert_eq!(compared.count, golden.weights.len(), "every parameter has a gradient");
 }
@@ -91,7 +100,10 @@ impl ModuleVisitor for CompareGradients<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let name = format!("grad.{}", self.path.join("."));
-        let gradient = self.grads.get::<D>(param.id).unwrap_or_else(|| panic!("{name} is missing"));
+        let gradient = self
+            .grads
+            .get::<D>(param.id)
+            .unwrap_or_else(|| panic!("{name} is missing"));
         assert_close(&name, &host_values(gradient), &self.golden.floats[&name].values);
         self.count += 1;
     }
@@ -101,7 +113,10 @@ fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
         let difference = (found - expected).abs();
-        assert!(difference <= TOLERANCE * expected.abs().max(1.0), "{name}[{place}] is {found}, PyTorch has {expected}");
+        assert!(
+            difference <= TOLERANCE * expected.abs().max(1.0),
+            "{name}[{place}] is {found}, PyTorch has {expected}"
+        );
     }
 }
 
@@ -152,14 +167,30 @@ impl Golden {
         for (name, tensor) in SafeTensors::deserialize(&bytes).expect("a safetensors file").tensors() {
             let shape = tensor.shape().to_vec();
             if tensor.dtype() == Dtype::I64 {
-                let ids = tensor.data().as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes) as u32).collect();
+                let ids = tensor
+                    .data()
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|bytes| i64::from_le_bytes(*bytes) as u32)
+                    .collect();
                 golden.ids.insert(name, ([shape[0], shape[1]], ids));
                 continue;
             }
-            let values = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            let values = tensor
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect();
             let weight = Weight { shape, values };
             let result = name.starts_with("grad.") || ["memory", "logits", "nll", "loss"].contains(&name.as_str());
-            if result { golden.floats.insert(name, weight) } else { golden.weights.insert(name, weight) };
+            if result {
+                golden.floats.insert(name, weight)
+            } else {
+                golden.weights.insert(name, weight)
+            };
         }
         golden
     }

@@ -11,21 +11,49 @@ use ember_model::weights::{host_values, initialise};
 const VOCABULARY: usize = 23;
 
 fn configs() -> Vec<ModelConfig> {
-    let base = ModelConfig { d_model: 16, encoder_layers: 2, decoder_layers: 2, n_heads: 2, d_ff: 32, ..Default::default() };
+    let base = ModelConfig {
+        d_model: 16,
+        encoder_layers: 2,
+        decoder_layers: 2,
+        n_heads: 2,
+        d_ff: 32,
+        ..Default::default()
+    };
     vec![
         base.clone(),
-        ModelConfig { norm: NormPosition::Pre, activation: Activation::Gelu, ..base.clone() },
-        ModelConfig { position_merge: PositionMerge::Concat, activation: Activation::Swiglu, ..base },
+        ModelConfig {
+            norm: NormPosition::Pre,
+            activation: Activation::Gelu,
+            ..base.clone()
+        },
+        ModelConfig {
+            position_merge: PositionMerge::Concat,
+            activation: Activation::Swiglu,
+            ..base
+        },
     ]
 }
 
 fn model(config: &ModelConfig, seed: u64) -> Transformer {
-    let vocabularies = Vocabularies { source: VOCABULARY, target: VOCABULARY, shared: true };
-    initialise(Transformer::new(config, vocabularies, &Device::flex()).expect("a valid config"), seed)
+    let vocabularies = Vocabularies {
+        source: VOCABULARY,
+        target: VOCABULARY,
+        shared: true,
+    };
+    initialise(
+        Transformer::new(config, vocabularies, &Device::flex()).expect("a valid config"),
+        seed,
+    )
 }
 
 fn sentences() -> Vec<Vec<u32>> {
-    (0..12u32).map(|i| (0..(i * 5) % 13).map(|j| 4 + (i * 7 + j * 3) % (VOCABULARY as u32 - 4)).collect()).collect()
+    (0..12u32)
+        .map(|i| {
+            (0..(i * 5) % 13)
+                .map(|j| 4 + (i * 7 + j * 3) % (VOCABULARY as u32 - 4))
+                .collect()
+        })
+        .collect()
 }
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
@@ -72,7 +100,11 @@ fn a_cached_step_equals_the_whole_sentence() {
         let model = model(&config, 3);
         let source = pad_sources(&[&[5, 6, 7], &[8]], &device);
         let inputs = [[2, 9, 10, 11], [2, 4, 4, 5]];
-        let whole = model.forward(&source, ids_tensor(&inputs.concat(), [2, 4], &device), &mut DropoutStream::off());
+        let whole = model.forward(
+            &source,
+            ids_tensor(&inputs.concat(), [2, 4], &device),
+            &mut DropoutStream::off(),
+        );
         let whole = host_values(whole.matmul(model.output_weight()));
         let mut cache = model.start(&source, 1, 4);
         for position in 0..4 {
@@ -90,8 +122,14 @@ fn beam_one_is_greedy() {
     let device = Device::flex();
     for (seed, config) in configs().iter().enumerate() {
         let model = model(config, 10 + seed as u64);
-        let options = DecodingConfig { beam: 1, ..Default::default() };
-        for (source, found) in sentences().iter().zip(search_all(&model, &sentences(), &options, &device, |_| ())) {
+        let options = DecodingConfig {
+            beam: 1,
+            ..Default::default()
+        };
+        for (source, found) in sentences()
+            .iter()
+            .zip(search_all(&model, &sentences(), &options, &device, |_| ()))
+        {
             assert_eq!(found[0].tokens, greedy(&model, source, &options));
         }
     }
@@ -107,7 +145,11 @@ fn greedy(model: &Transformer, source: &[u32], options: &DecodingConfig) -> Vec<
     let padded = pad_sources(&[source], &device);
     while tokens.len() < ember_model::search::max_output_length(options, source.len()) {
         let input = [&[2], &tokens[..]].concat();
-        let hidden = model.forward(&padded, ids_tensor(&input, [1, input.len()], &device), &mut DropoutStream::off());
+        let hidden = model.forward(
+            &padded,
+            ids_tensor(&input, [1, input.len()], &device),
+            &mut DropoutStream::off(),
+        );
         let logits = host_values(hidden.matmul(model.output_weight()));
         let last = &logits[logits.len() - VOCABULARY..];
         let allowed = (0..VOCABULARY as u32).filter(|token| ![0, 2].contains(token));
@@ -125,11 +167,15 @@ fn a_batch_equals_its_sentences_one_by_one() {
     let device = Device::flex();
     for (seed, config) in configs().iter().enumerate() {
         let model = model(config, 20 + seed as u64);
-        let options = DecodingConfig { beam: 4, ..Default::default() };
+        let options = DecodingConfig {
+            beam: 4,
+            ..Default::default()
+        };
         let together = search_all(&model, &sentences(), &options, &device, |_| ());
         for (source, together) in sentences().iter().zip(together) {
             let alone = &search_all(&model, std::slice::from_ref(source), &options, &device, |_| ())[0];
-            let tokens = |found: &[ember_model::search::Hypothesis]| found.iter().map(|h| h.tokens.clone()).collect::<Vec<_>>();
+            let tokens =
+                |found: &[ember_model::search::Hypothesis]| found.iter().map(|h| h.tokens.clone()).collect::<Vec<_>>();
             assert_eq!(tokens(alone), tokens(&together));
         }
     }
@@ -139,23 +185,45 @@ fn a_batch_equals_its_sentences_one_by_one() {
 fn a_wider_beam_finds_nothing_worse_and_its_scores_are_the_models() {
     let device = Device::flex();
     let model = model(&configs()[0], 31);
-    let options = DecodingConfig { beam: 5, length_penalty: 0.0, ..Default::default() };
+    let options = DecodingConfig {
+        beam: 5,
+        length_penalty: 0.0,
+        ..Default::default()
+    };
     let found = search_all(&model, &sentences(), &options, &device, |_| ());
     for (source, hypotheses) in sentences().iter().zip(found) {
         assert!(hypotheses.is_sorted_by(|a, b| a.score >= b.score));
-        let Some(best) = hypotheses.first().filter(|_| !source.is_empty()) else { continue };
+        let Some(best) = hypotheses.first().filter(|_| !source.is_empty()) else {
+            continue;
+        };
         let input = [&[2], &best.tokens[..]].concat();
         let padded = pad_sources(&[source], &device);
-        let hidden = model.forward(&padded, ids_tensor(&input, [1, input.len()], &device), &mut DropoutStream::off());
+        let hidden = model.forward(
+            &padded,
+            ids_tensor(&input, [1, input.len()], &device),
+            &mut DropoutStream::off(),
+        );
         let logits = host_values(hidden.matmul(model.output_weight()));
         let ended = best.tokens.len() + 1 < ember_model::search::max_output_length(&options, source.len());
-        let output = if ended { [&best.tokens[..], &[EOS]].concat() } else { best.tokens.clone() };
-        let total: f64 = output.iter().zip(logits.chunks(VOCABULARY)).map(|(token, row)| {
-            let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
-            f64::from(row[*token as usize]) - sum.ln()
-        }).sum();
+        let output = if ended {
+            [&best.tokens[..], &[EOS]].concat()
+        } else {
+            best.tokens.clone()
+        };
+        let total: f64 = output
+            .iter()
+            .zip(logits.chunks(VOCABULARY))
+            .map(|(token, row)| {
+                let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
+                f64::from(row[*token as usize]) - sum.ln()
+            })
+            .sum();
         if ended {
-            assert!((total - best.log_probability).abs() < 1e-3, "{total} against {}", best.log_probability);
+            assert!(
+                (total - best.log_probability).abs() < 1e-3,
+                "{total} against {}",
+                best.log_probability
+            );
         }
     }
 }

@@ -6,10 +6,10 @@
 
 use burn::prelude::*;
 use ember_data::tokenizer::Side;
+use ember_model::BOS;
 use ember_model::arch::ids_tensor;
 use ember_model::search::pad_sources;
 use ember_model::weights::host_values;
-use ember_model::BOS;
 use serde::Serialize;
 
 use crate::run::TrainedModel;

@@ -157,8 +157,19 @@ pub fn score(
         _ => Vec::new(),
     };
     let suspicious = options.tokenize == BleuTokenizer::Thirteen;
-    let warnings = references.iter().filter(|_| suspicious).filter_map(|lines| looks_processed(lines)).take(1).collect();
-    Ok(Scores { lines: hypotheses.len(), seconds: 0.0, metrics, by_length, warnings })
+    let warnings = references
+        .iter()
+        .filter(|_| suspicious)
+        .filter_map(|lines| looks_processed(lines))
+        .take(1)
+        .collect();
+    Ok(Scores {
+        lines: hypotheses.len(),
+        seconds: 0.0,
+        metrics,
+        by_length,
+        warnings,
+    })
 }
 
 fn score_metric(
@@ -181,24 +192,36 @@ fn score_metric(
         }
         MetricName::Chrf | MetricName::ChrfPlusPlus => {
             let word_order = if metric == MetricName::Chrf { 0 } else { 2 };
-            let chrf = Chrf::new(ChrfOptions { word_order, lowercase, ..ChrfOptions::default() });
+            let chrf = Chrf::new(ChrfOptions {
+                word_order,
+                lowercase,
+                ..ChrfOptions::default()
+            });
             let score = chrf.corpus(hypotheses, references)?.score;
-            Ok(MetricScore { name: chrf.name(), score, signature: chrf.signature(count), details: None })
+            Ok(MetricScore {
+                name: chrf.name(),
+                score,
+                signature: chrf.signature(count),
+                details: None,
+            })
         }
         MetricName::Ter => {
-            let ter = Ter::new(TerOptions { case_sensitive: false, ..TerOptions::default() });
+            let ter = Ter::new(TerOptions {
+                case_sensitive: false,
+                ..TerOptions::default()
+            });
             let score = ter.corpus(hypotheses, references)?.score;
-            Ok(MetricScore { name: ter.name().to_string(), score, signature: ter.signature(count), details: None })
+            Ok(MetricScore {
+                name: ter.name().to_string(),
+                score,
+                signature: ter.signature(count),
+                details: None,
+            })
         }
     }
 }
 
-fn by_length(
-    bleu: &Bleu,
-    hypotheses: &[String],
-    references: &[Vec<String>],
-    source: &[String],
-) -> Vec<LengthScore> {
+fn by_length(bleu: &Bleu, hypotheses: &[String], references: &[Vec<String>], source: &[String]) -> Vec<LengthScore> {
     let row = |line: &String| LENGTHS.partition_point(|longest| line.split_whitespace().count() > *longest);
     let mut totals: Vec<Option<(usize, ember_metrics::BleuStatistics)>> = vec![None; LENGTHS.len() + 1];
     for (index, (hypothesis, source)) in hypotheses.iter().zip(source).enumerate() {
@@ -212,7 +235,11 @@ fn by_length(
     }
     let limits = LENGTHS.iter().copied().map(Some).chain([None]);
     let rows = limits.zip(totals).filter_map(|(max_source_words, total)| {
-        total.map(|(lines, sum)| LengthScore { max_source_words, lines, bleu: bleu.score(&sum).score })
+        total.map(|(lines, sum)| LengthScore {
+            max_source_words,
+            lines,
+            bleu: bleu.score(&sum).score,
+        })
     });
     rows.collect()
 }
@@ -229,7 +256,12 @@ mod tests {
     fn lines_fall_into_rows_by_source_words() {
         let source = [10, 11, 51].map(|words| vec!["w"; words].join(" "));
         let text = lines(&["the cat sat on the mat", "a b c d e", "x"]);
-        let scores = score(&text, &[lines(&["the cat sat on the mat", "a b c d e", "y"])], Some(&source), &ScoreOptions::default());
+        let scores = score(
+            &text,
+            &[lines(&["the cat sat on the mat", "a b c d e", "y"])],
+            Some(&source),
+            &ScoreOptions::default(),
+        );
         let rows = scores.unwrap().by_length;
         let limits: Vec<_> = rows.iter().map(|row| (row.max_source_words, row.lines)).collect();
         assert_eq!(limits, [(Some(10), 1), (Some(20), 1), (None, 1)]);
@@ -241,8 +273,17 @@ mod tests {
         let text = lines(&["the cat"]);
         let scores = score(&text, std::slice::from_ref(&text), None, &ScoreOptions::default()).unwrap();
         let signatures: Vec<_> = scores.metrics.iter().map(|metric| metric.signature.as_str()).collect();
-        assert_eq!(signatures[0], "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
-        assert_eq!(signatures[1], "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0");
-        assert_eq!(signatures[2], "nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no|version:2.6.0");
+        assert_eq!(
+            signatures[0],
+            "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
+        );
+        assert_eq!(
+            signatures[1],
+            "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0"
+        );
+        assert_eq!(
+            signatures[2],
+            "nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no|version:2.6.0"
+        );
     }
 }

@@ -18,6 +18,7 @@
 //! translate     text -> ids -> search -> text
 //! attention     what a translation looked at
 //! evaluate      scores of translations
+//! score         log-probabilities of given pairs
 //! console       what a run shows while it goes on
 //! error         what can go wrong, with a hint
 //! ```
@@ -35,6 +36,7 @@ pub mod optimizer;
 pub mod prepare;
 pub mod run;
 pub mod schedule;
+pub mod score;
 pub mod split;
 pub mod tensors;
 pub mod train;

@@ -5,8 +5,10 @@
 //! ```text
 //! m = β1 m + (1 - β1) g          v = β2 v + (1 - β2) g²
 //! w = w - η ( m / (1 - β1^t) / (sqrt(v / (1 - β2^t)) + ε) + λ w )
-//! average = decay * average + (1 - decay) * w
+//! average = d average + (1 - d) w        with d = min(decay, (1 + t) / (10 + t))
 //! ```
+//!
+//! The average's decay grows in the beginning, so that it soon forgets the weights it began with.
 
 use std::collections::BTreeMap;
 
@@ -42,9 +44,22 @@ impl Optimizer {
     pub fn new(config: &OptimizerConfig, ema: f64) -> Self {
         let (beta1, beta2, epsilon, weight_decay) = match *config {
             OptimizerConfig::Adam { beta1, beta2, epsilon } => (beta1, beta2, epsilon, 0.0),
-            OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay } => (beta1, beta2, epsilon, weight_decay),
+            OptimizerConfig::Adamw {
+                beta1,
+                beta2,
+                epsilon,
+                weight_decay,
+            } => (beta1, beta2, epsilon, weight_decay),
         };
-        Self { beta1, beta2, epsilon, weight_decay, ema, steps: 0, states: BTreeMap::new() }
+        Self {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            ema,
+            steps: 0,
+            states: BTreeMap::new(),
+        }
     }
 
     /// Steps taken.
@@ -61,11 +76,25 @@ impl Optimizer {
         gradient_scale: f64,
     ) -> M {
         self.steps += 1;
-        model.map(&mut Step { optimizer: self, gradients, learning_rate, gradient_scale, path: Vec::new() })
+        model.map(&mut Step {
+            optimizer: self,
+            gradients,
+            learning_rate,
+            gradient_scale,
+            path: Vec::new(),
+        })
     }
 
     fn update(&mut self, name: &str, weight: Tensor<1>, gradient: Tensor<1>, learning_rate: f64) -> Tensor<1> {
-        let Self { beta1, beta2, epsilon, weight_decay, ema, steps, .. } = *self;
+        let Self {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            ema,
+            steps,
+            ..
+        } = *self;
         let state = self.states.remove(name);
         let zeros = || Tensor::zeros(weight.shape(), &weight.device());
         let (mean, square, average) = match state {
@@ -76,7 +105,11 @@ impl Optimizer {
         let square = square.mul_scalar(beta2) + (gradient.clone() * gradient).mul_scalar(1.0 - beta2);
         let mean_correction = 1.0 - beta1.powf(steps as f64);
         let square_correction = 1.0 - beta2.powf(steps as f64);
-        let denominator = square.clone().sqrt().mul_scalar(square_correction.powf(-0.5)).add_scalar(epsilon);
+        let denominator = square
+            .clone()
+            .sqrt()
+            .mul_scalar(square_correction.powf(-0.5))
+            .add_scalar(epsilon);
         let change = mean.clone().mul_scalar(learning_rate / mean_correction) / denominator;
         let kept = if weight_decay == 0.0 {
             weight.clone()
@@ -84,11 +117,13 @@ impl Optimizer {
             weight.clone().mul_scalar(1.0 - learning_rate * weight_decay)
         };
         let updated = kept - change;
+        let decay = ema.min((1.0 + steps as f64) / (10.0 + steps as f64));
         let average = (ema > 0.0).then(|| match average {
-            Some(average) => average.mul_scalar(ema) + updated.clone().mul_scalar(1.0 - ema),
+            Some(average) => average.mul_scalar(decay) + updated.clone().mul_scalar(1.0 - decay),
             None => updated.clone(),
         });
-        self.states.insert(name.to_owned(), ParameterState { mean, square, average });
+        self.states
+            .insert(name.to_owned(), ParameterState { mean, square, average });
         updated
     }
 
@@ -96,7 +131,13 @@ impl Optimizer {
     pub fn average(&self, shapes: &Weights) -> Option<Weights> {
         let average = |name: &String, weight: &Weight| {
             let values = host_values(self.states.get(name)?.average.clone()?);
-            Some((name.clone(), Weight { shape: weight.shape.clone(), values }))
+            Some((
+                name.clone(),
+                Weight {
+                    shape: weight.shape.clone(),
+                    values,
+                },
+            ))
         };
         shapes.iter().map(|(name, weight)| average(name, weight)).collect()
     }
@@ -107,7 +148,13 @@ impl Optimizer {
         for (name, state) in &self.states {
             for (kind, tensor) in [("mean", &state.mean), ("square", &state.square)] {
                 let values = host_values(tensor.clone());
-                weights.insert(format!("{kind}.{name}"), Weight { shape: vec![values.len()], values });
+                weights.insert(
+                    format!("{kind}.{name}"),
+                    Weight {
+                        shape: vec![values.len()],
+                        values,
+                    },
+                );
             }
         }
         weights
@@ -130,10 +177,20 @@ impl Optimizer {
         let mut average = average.unwrap_or_default();
         self.steps = steps;
         self.states.clear();
-        let names: Vec<String> = weights.keys().filter_map(|key| key.strip_prefix("mean.")).map(str::to_owned).collect();
+        let names: Vec<String> = weights
+            .keys()
+            .filter_map(|key| key.strip_prefix("mean."))
+            .map(str::to_owned)
+            .collect();
         for name in names {
-            let mut take = |kind: &str| weights.remove(&format!("{kind}.{name}")).map(|weight| flat(weight.values));
-            let (Some(mean), Some(square)) = (take("mean"), take("square")) else { return Err(name) };
+            let mut take = |kind: &str| {
+                weights
+                    .remove(&format!("{kind}.{name}"))
+                    .map(|weight| flat(weight.values))
+            };
+            let (Some(mean), Some(square)) = (take("mean"), take("square")) else {
+                return Err(name);
+            };
             let average = average.remove(&name).map(|weight| flat(weight.values));
             self.states.insert(name, ParameterState { mean, square, average });
         }
@@ -174,7 +231,10 @@ impl ModuleMapper for Step<'_> {
                 gradient = gradient.mul_scalar(self.gradient_scale);
             }
             let weight = tensor.inner().flatten::<1>(0, D - 1);
-            let updated = self.optimizer.update(&name, weight, gradient, self.learning_rate).reshape(shape);
+            let updated = self
+                .optimizer
+                .update(&name, weight, gradient, self.learning_rate)
+                .reshape(shape);
             Tensor::<D>::from_inner(updated).set_require_grad(tracked)
         })
     }
@@ -214,10 +274,17 @@ pub fn gradient_norm<M: Module>(model: &M, gradients: &GradientsParams) -> f64 {
             }
         }
     }
-    let mut squares = Squares { gradients, sums: Vec::new() };
+    let mut squares = Squares {
+        gradients,
+        sums: Vec::new(),
+    };
     model.visit(&mut squares);
     if squares.sums.is_empty() {
         return 0.0;
     }
-    host_values(Tensor::cat(squares.sums, 0)).into_iter().map(f64::from).sum::<f64>().sqrt()
+    host_values(Tensor::cat(squares.sums, 0))
+        .into_iter()
+        .map(f64::from)
+        .sum::<f64>()
+        .sqrt()
 }

@@ -1,6 +1,6 @@
 //! From corpora to tokens: what training needs before the first update, made where it is missing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ember_data::corpus::{CorpusFiles, read_pairs, read_sides};
@@ -42,20 +42,45 @@ pub struct Prepared {
 /// (`resuming`) refuses training data that changed.
 pub fn prepare(config: &Config, run: &RunFolder, resuming: bool, console: &dyn Console) -> Result<Prepared> {
     let files = |name: &Path| Ok(CorpusFiles::resolve(name, &config.data.source, &config.data.target)?);
-    let train = config.data.train.as_slice().iter().map(|name| files(name)).collect::<Result<Vec<_>>>()?;
+    let train = config
+        .data
+        .train
+        .as_slice()
+        .iter()
+        .map(|name| files(name))
+        .collect::<Result<Vec<_>>>()?;
     let valid = read_text(&files(&config.data.valid)?)?;
-    let tests = config.data.test.iter().map(|(name, path)| Ok((name.clone(), read_text(&files(path)?)?)));
+    let tests = config
+        .data
+        .test
+        .iter()
+        .map(|(name, path)| Ok((name.clone(), read_text(&files(path)?)?)));
     let tests = tests.collect::<Result<Vec<_>>>()?;
 
-    let tokenizer = Arc::new(load_or_learn_tokenizer(config, &train, &run.tokenizer(), console)?);
-    let settings = StoreSettings { max_length: config.data.max_length, deduplicate: config.data.deduplicate };
+    // Before the first checkpoint nothing depends on the tokenizer, and the config may have changed since it was learnt.
+    let tokenizer = if resuming {
+        Tokenizer::load(&run.tokenizer())?
+    } else {
+        learn_tokenizer(config, &train, run, console)?
+    };
+    let tokenizer = Arc::new(tokenizer);
+    let settings = StoreSettings {
+        max_length: config.data.max_length,
+        deduplicate: config.data.deduplicate,
+    };
     let (store, report) = TokenStore::build_or_open(&run.store(), &train, &tokenizer, &settings, console)?;
     if resuming {
         refuse_changed_data(&run.data(), &report)?;
     }
     let json = serde_json::to_vec_pretty(&report).expect("a report has a form in JSON");
     crate::checkpoint::pointers::write_whole(&run.data(), &json)?;
-    Ok(Prepared { tokenizer, store: Arc::new(store), report, valid, tests })
+    Ok(Prepared {
+        tokenizer,
+        store: Arc::new(store),
+        report,
+        valid,
+        tests,
+    })
 }
 
 /// Reads both sides of a corpus.
@@ -67,24 +92,27 @@ pub fn read_text(files: &CorpusFiles) -> Result<ParallelText> {
     Ok(ParallelText { source, reference })
 }
 
-fn load_or_learn_tokenizer(
+fn learn_tokenizer(
     config: &Config,
     train: &[CorpusFiles],
-    path: &PathBuf,
+    run: &RunFolder,
     console: &dyn Console,
 ) -> Result<Tokenizer> {
-    if path.is_file() {
-        return Ok(Tokenizer::load(path)?);
-    }
     let readers = train.iter().map(read_pairs).collect::<Result<Vec<_>, _>>()?;
-    let pairs = readers.into_iter().flatten().map(|pair| pair.map(|pair| (pair.source, pair.target)));
+    let pairs = readers
+        .into_iter()
+        .flatten()
+        .map(|pair| pair.map(|pair| (pair.source, pair.target)));
     let tokenizer = Tokenizer::train(&config.tokenizer, pairs, console)?;
-    tokenizer.save(path)?;
+    tokenizer.save(&run.tokenizer())?;
     Ok(tokenizer)
 }
 
 fn refuse_changed_data(path: &Path, report: &DataReport) -> Result<()> {
-    let Some(old) = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<DataReport>(&bytes).ok()) else {
+    let Some(old) = std::fs::read(path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<DataReport>(&bytes).ok())
+    else {
         return Ok(());
     };
     if old.fingerprint == report.fingerprint {

@@ -61,9 +61,18 @@ impl RunFolder {
         self.root.join("checkpoints")
     }
 
+    /// Translations of validation and test corpora.
+    pub fn translations(&self) -> PathBuf {
+        self.root.join("translations")
+    }
+
     /// Token stores, shared by all runs that stand beside this one.
     pub fn store(&self) -> PathBuf {
-        self.root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).join(".store")
+        self.root
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+            .join(".store")
     }
 
     /// Writes a split's translation by a checkpoint, one line a sentence.
@@ -72,14 +81,17 @@ impl RunFolder {
     /// What the system refuses.
     pub fn write_translation(&self, split: &str, checkpoint: &str, lines: &[String]) -> Result<()> {
         let text: String = lines.iter().map(|line| line.replace('\n', " ") + "\n").collect();
-        let folder = self.root.join("translations");
+        let folder = self.translations();
         let failed = |source| TrainerError::Run {
             folder: folder.clone(),
             message: format!("cannot be made: {source}"),
             hint: "is there space left, and may you write there?".into(),
         };
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        Ok(pointers::write_whole(&folder.join(format!("{split}.{checkpoint}.txt")), text.as_bytes())?)
+        Ok(pointers::write_whole(
+            &folder.join(format!("{split}.{checkpoint}.txt")),
+            text.as_bytes(),
+        )?)
     }
 
     /// The config that a run was started with.
@@ -89,7 +101,11 @@ impl RunFolder {
     pub fn load_config(&self) -> Result<Config> {
         let path = self.config();
         if !path.is_file() {
-            let what = if self.root.is_dir() { "is no run folder: it has no config.toml" } else { "does not exist" };
+            let what = if self.root.is_dir() {
+                "is no run folder: it has no config.toml"
+            } else {
+                "does not exist"
+            };
             return Err(TrainerError::Run {
                 folder: self.root.clone(),
                 message: what.into(),
@@ -132,7 +148,13 @@ impl TrainedModel {
             hint: "the checkpoint belongs to another config.toml or tokenizer.json".into(),
         })?;
         let checkpoint = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { config, tokenizer, model, device: device.clone(), checkpoint })
+        Ok(Self {
+            config,
+            tokenizer,
+            model,
+            device: device.clone(),
+            checkpoint,
+        })
     }
 }
 

@@ -55,7 +55,9 @@ fn words(text: &str) -> Vec<&str> {
 }
 
 fn characters(text: &str) -> Vec<&str> {
-    text.char_indices().map(|(place, character)| &text[place..place + character.len_utf8()]).collect()
+    text.char_indices()
+        .map(|(place, character)| &text[place..place + character.len_utf8()])
+        .collect()
 }
 
 /// Cuts behind each mark that `ends` accepts (given the character that follows) and the white space behind it.
@@ -92,11 +94,20 @@ mod tests {
 
     #[test]
     fn sentences_come_before_clauses_before_words() {
-        assert_eq!(split("One is 1. Two is 2. Three.", 20), ["One is 1. Two is 2. ", "Three."]);
-        assert_eq!(split("As one, as two, as three", 12), ["As one, ", "as two, ", "as three"]);
+        assert_eq!(
+            split("One is 1. Two is 2. Three.", 20),
+            ["One is 1. Two is 2. ", "Three."]
+        );
+        assert_eq!(
+            split("As one, as two, as three", 12),
+            ["As one, ", "as two, ", "as three"]
+        );
         assert_eq!(split("one two three", 8), ["one two ", "three"]);
         assert_eq!(split("abcdefg", 3), ["abc", "def", "g"]);
-        assert_eq!(split("Version 1.25 is out. Yes.", 21), ["Version 1.25 is out. ", "Yes."]);
+        assert_eq!(
+            split("Version 1.25 is out. Yes.", 21),
+            ["Version 1.25 is out. ", "Yes."]
+        );
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! Text to ids, search, ids to text.
 
 use burn::prelude::*;
+use ember_data::corpus::is_blank;
 use ember_data::tokenizer::{Side, Tokenizer};
 use ember_model::arch::Transformer;
 use ember_model::config::DecodingConfig;
@@ -67,7 +68,12 @@ impl Translator<'_> {
     ///
     /// An empty line gives an empty line. A line of more than `max_length` tokens is split; its parts' best translations
     /// are joined by spaces.
-    pub fn translate(&self, lines: &[String], config: &DecodingConfig, on_lines: impl FnMut(usize)) -> Vec<Translation> {
+    pub fn translate(
+        &self,
+        lines: &[String],
+        config: &DecodingConfig,
+        on_lines: impl FnMut(usize),
+    ) -> Vec<Translation> {
         let mut parts = Vec::with_capacity(lines.len());
         let mut counts = Vec::with_capacity(lines.len());
         for line in lines {
@@ -75,21 +81,36 @@ impl Translator<'_> {
             parts.extend(self.encode_parts(line));
             counts.push(parts.len() - before);
         }
-        let mut found = search_all(self.model, &parts, config, self.device, on_lines).into_iter().zip(parts);
-        counts.iter().map(|&count| self.assemble(found.by_ref().take(count))).collect()
+        let mut found = search_all(self.model, &parts, config, self.device, on_lines)
+            .into_iter()
+            .zip(parts);
+        counts
+            .iter()
+            .map(|&count| self.assemble(found.by_ref().take(count)))
+            .collect()
     }
 
     /// The ids of a line, or of each of its parts where the line is too long.
     fn encode_parts(&self, line: &str) -> Vec<Vec<u32>> {
-        let encode = |text: &str| self.tokenizer.encode(Side::Source, text.trim());
+        let encode = |text: &str| self.tokenizer.encode(Side::Source, text);
+        // Lines that training would have left out as empty have an empty translation.
+        if is_blank(line) {
+            return vec![Vec::new()];
+        }
         let whole = encode(line);
         if whole.len() <= self.max_length {
             return vec![whole];
         }
         let fits = |text: &str| encode(text).len() <= self.max_length;
-        let parts = split_to_fit(line, &fits).into_iter().map(encode).filter(|ids| !ids.is_empty());
+        let parts = split_to_fit(line, &fits)
+            .into_iter()
+            .map(str::trim)
+            .map(encode)
+            .filter(|ids| !ids.is_empty());
         // A single character of more tokens than the limit cannot be split; what is beyond the limit goes its own way.
-        parts.flat_map(|ids| ids.chunks(self.max_length).map(<[u32]>::to_vec).collect::<Vec<_>>()).collect()
+        parts
+            .flat_map(|ids| ids.chunks(self.max_length).map(<[u32]>::to_vec).collect::<Vec<_>>())
+            .collect()
     }
 
     fn assemble(&self, parts: impl Iterator<Item = (Vec<Hypothesis>, Vec<u32>)>) -> Translation {
@@ -98,14 +119,29 @@ impl Translator<'_> {
             let candidates = hypotheses.iter().map(|hypothesis| Candidate {
                 text: self.tokenizer.decode(Side::Target, &hypothesis.tokens),
                 score: hypothesis.score,
-                tokens: Some(CandidateTokens { source: source.clone(), target: hypothesis.tokens.clone() }),
+                tokens: Some(CandidateTokens {
+                    source: source.clone(),
+                    target: hypothesis.tokens.clone(),
+                }),
             });
-            return Translation { candidates: candidates.collect(), parts: 1 };
+            return Translation {
+                candidates: candidates.collect(),
+                parts: 1,
+            };
         }
         let best = parts.iter().filter_map(|(hypotheses, _)| hypotheses.first());
-        let texts: Vec<String> =
-            best.clone().map(|hypothesis| self.tokenizer.decode(Side::Target, &hypothesis.tokens)).collect();
+        let texts: Vec<String> = best
+            .clone()
+            .map(|hypothesis| self.tokenizer.decode(Side::Target, &hypothesis.tokens))
+            .collect();
         let score = best.map(|hypothesis| hypothesis.score).sum();
-        Translation { candidates: vec![Candidate { text: texts.join(" "), score, tokens: None }], parts: parts.len() }
+        Translation {
+            candidates: vec![Candidate {
+                text: texts.join(" "),
+                score,
+                tokens: None,
+            }],
+            parts: parts.len(),
+        }
     }
 }

@@ -57,7 +57,10 @@ impl Validation {
             .iter()
             .zip(&text.reference)
             .map(|(source, reference)| {
-                (tokenizer.encode(Side::Source, source), tokenizer.encode(Side::Target, reference))
+                (
+                    tokenizer.encode(Side::Source, source),
+                    tokenizer.encode(Side::Target, reference),
+                )
             })
             .collect();
         let lines = pairs.len();
@@ -67,7 +70,10 @@ impl Validation {
             too_long: lines - pairs.len(),
             text,
             config: config.validation.clone(),
-            decoding: DecodingConfig { beam: config.validation.beam, ..config.decoding.clone() },
+            decoding: DecodingConfig {
+                beam: config.validation.beam,
+                ..config.decoding.clone()
+            },
             label_smoothing: config.training.label_smoothing,
         }
     }
@@ -96,7 +102,10 @@ impl Validation {
             lowercase: self.config.lowercase,
             ..BleuOptions::default()
         });
-        let chrf = Chrf::new(ChrfOptions { lowercase: self.config.lowercase, ..ChrfOptions::default() });
+        let chrf = Chrf::new(ChrfOptions {
+            lowercase: self.config.lowercase,
+            ..ChrfOptions::default()
+        });
         Ok(ValidationResult {
             loss,
             nll,
@@ -115,19 +124,33 @@ impl Validation {
         let output_weight = translator.model.output_weight();
         for batch in &self.batches {
             let tensors = BatchTensors::new(batch, translator.device);
-            let hidden = translator.model.forward(&tensors.source, tensors.target_input, &mut DropoutStream::off());
-            let sums = output_loss(hidden, output_weight.clone(), tensors.target_output, self.label_smoothing);
+            let hidden = translator
+                .model
+                .forward(&tensors.source, tensors.target_input, &mut DropoutStream::off());
+            let sums = output_loss(
+                hidden,
+                output_weight.clone(),
+                tensors.target_output,
+                self.label_smoothing,
+            );
             let sums = host_values(Tensor::cat(vec![sums.smoothed, sums.nll], 0));
             loss += f64::from(sums[0]);
             nll += f64::from(sums[1]);
             tokens += batch.target_tokens;
         }
-        (loss / tokens.max(1) as f64, nll / tokens.max(1) as f64)
+        // Not a number without a pair that is short enough: no validation is the best by that.
+        (loss / tokens as f64, nll / tokens as f64)
     }
 
     /// The first few lines with their reference and translation, for people to read.
     pub fn samples(&self, translations: &[String]) -> String {
-        let lines = self.text.source.iter().zip(&self.text.reference).zip(translations).take(self.config.samples);
+        let lines = self
+            .text
+            .source
+            .iter()
+            .zip(&self.text.reference)
+            .zip(translations)
+            .take(self.config.samples);
         lines
             .map(|((source, reference), translation)| {
                 format!("  source      {source}\n  reference   {reference}\n  translation {translation}\n")
@@ -143,7 +166,10 @@ fn batches_by_length(pairs: &mut [(Vec<u32>, Vec<u32>)], batch_tokens: usize) ->
     let mut rest = &*pairs;
     while !rest.is_empty() {
         let fits = |rows: usize| {
-            let longest = rest[..rows].iter().map(|(source, target)| source.len().max(target.len()) + 1).max();
+            let longest = rest[..rows]
+                .iter()
+                .map(|(source, target)| source.len().max(target.len()) + 1)
+                .max();
             rows * longest.unwrap_or(1) <= batch_tokens
         };
         let mut rows = 1;

@@ -7,16 +7,18 @@ use clap::Args;
 use ember_trainer::average::{Selection, average};
 use ember_trainer::run::RunFolder;
 
+use super::at_least_one;
+
 /// Average the weights of several checkpoints, for use as `--checkpoint average`
 #[derive(Args)]
 pub struct Average {
     /// The run folder
     run: PathBuf,
     /// The newest N checkpoints
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     last: usize,
     /// The N checkpoints with the best validations
-    #[arg(long, value_name = "N", conflicts_with = "last")]
+    #[arg(long, value_name = "N", conflicts_with = "last", value_parser = at_least_one)]
     best: Option<usize>,
 }
 
@@ -25,7 +27,11 @@ impl Average {
         let selection = self.best.map_or(Selection::Last(self.last), Selection::Best);
         let updates = average(&RunFolder::new(&self.run), selection)?;
         let updates: Vec<String> = updates.iter().map(u64::to_string).collect();
-        eprintln!("averaged the checkpoints {} into {}", updates.join(", "), self.run.join("checkpoints/average").display());
+        eprintln!(
+            "averaged the checkpoints {} into {}",
+            updates.join(", "),
+            self.run.join("checkpoints/average").display()
+        );
         Ok(ExitCode::SUCCESS)
     }
 }

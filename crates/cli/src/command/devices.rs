@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::console::print_result;
 use crate::device::{gpu, instruction_set};
 
 /// List what this binary and this machine offer to compute on
@@ -12,23 +13,43 @@ pub struct Devices {}
 
 impl Devices {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        println!("flex     ready      CPU, {cores} threads, matrix products with {} (the default)", instruction_set());
-        println!("ndarray  ready      CPU, Burn's portable backend");
-        match gpu::wgpu_names() {
-            None => println!("wgpu     not built  any GPU by Vulkan, Metal or DirectX: cargo build --release --features wgpu"),
-            Some(names) if names.is_empty() => println!("wgpu     absent     no GPU driver was found"),
-            Some(names) => {
-                for (index, name) in names.iter().enumerate() {
-                    println!("wgpu:{index}   ready      {name}");
-                }
-            }
-        }
-        match (cfg!(feature = "cuda"), gpu::cuda_devices()) {
-            (false, _) => println!("cuda     not built  NVIDIA GPUs: cargo build --release --features cuda"),
-            (true, 0) => println!("cuda     absent     no NVIDIA GPU was found"),
-            (true, count) => (0..count).for_each(|index| println!("cuda:{index}   ready      NVIDIA GPU")),
-        }
+        let lines = [cpu(), wgpu(), cuda()].concat();
+        print_result(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn cpu() -> Vec<String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let instructions = instruction_set();
+    vec![
+        format!("flex     ready      CPU, {cores} threads, matrix products with {instructions} (the default)"),
+        "ndarray  ready      CPU, Burn's portable backend".into(),
+    ]
+}
+
+fn wgpu() -> Vec<String> {
+    match gpu::wgpu_names() {
+        None => {
+            vec![
+                "wgpu     not built  any GPU by Vulkan, Metal or DirectX: cargo build --release --features wgpu".into(),
+            ]
+        }
+        Some(names) if names.is_empty() => vec!["wgpu     absent     no GPU driver was found".into()],
+        Some(names) => names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| format!("wgpu:{index}   ready      {name}"))
+            .collect(),
+    }
+}
+
+fn cuda() -> Vec<String> {
+    match (cfg!(feature = "cuda"), gpu::cuda_devices()) {
+        (false, _) => vec!["cuda     not built  NVIDIA GPUs: cargo build --release --features cuda".into()],
+        (true, 0) => vec!["cuda     absent     no NVIDIA GPU was found".into()],
+        (true, count) => (0..count)
+            .map(|index| format!("cuda:{index}   ready      NVIDIA GPU"))
+            .collect(),
     }
 }

@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use clap::Args;
 use ember_data::corpus::{CorpusFiles, read_lines};
 use ember_metrics::BleuTokenizer;
-use ember_trainer::translate::texts;
+use ember_trainer::console::Console;
 use ember_trainer::evaluate::{MetricName, ScoreOptions, Scores, score, translate_and_score};
 use ember_trainer::prepare::read_text;
 use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::translate::texts;
 
 use super::train::score_options;
-use crate::console::Terminal;
+use super::{beam, length_penalty};
+use crate::console::{Terminal, print_result};
 use crate::device::{self, DeviceChoice};
 
 /// Score a model on held-out data, or text against references
@@ -20,6 +22,7 @@ use crate::device::{self, DeviceChoice};
 /// With a run folder: translates and scores its test corpora, or a source and its references. With --hypothesis: scores
 /// text, no model needed, with sacreBLEU's numbers and signatures.
 #[derive(Args)]
+#[command(group = clap::ArgGroup::new("scored_text").args(["source", "hypothesis"]).multiple(true))]
 pub struct Evaluate {
     /// The run folder of a trained model
     #[arg(required_unless_present = "hypothesis", conflicts_with = "hypothesis")]
@@ -27,23 +30,23 @@ pub struct Evaluate {
     /// A test corpus of the config, or `valid` [default: all test corpora]
     #[arg(long, value_name = "NAME", conflicts_with_all = ["source", "hypothesis"])]
     split: Option<String>,
-    /// The text to translate
+    /// The text to translate; with --hypothesis, what BLEU is told by the length of
     #[arg(long, value_name = "FILE", requires = "reference")]
     source: Option<PathBuf>,
     /// The translation to score
     #[arg(long, value_name = "FILE", requires = "reference")]
     hypothesis: Option<PathBuf>,
     /// A reference; several may follow, or be repeated
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "scored_text")]
     reference: Vec<PathBuf>,
     /// best, last, average, an update's number, or a checkpoint's folder
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// Hypotheses kept for a sentence [default: the config's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = beam, conflicts_with = "hypothesis")]
     beam: Option<usize>,
     /// Exponent of the length penalty [default: the config's]
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "A", value_parser = length_penalty, conflicts_with = "hypothesis")]
     length_penalty: Option<f64>,
     /// Which: bleu, chrf, chrf++, ter
     #[arg(long, value_delimiter = ',', default_value = "bleu,chrf,ter", value_name = "LIST")]
@@ -80,7 +83,7 @@ impl Evaluate {
             print_json(scores)?;
         } else {
             for (name, scores) in &scores {
-                print_scores(name, scores);
+                print_scores(name, scores)?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -90,7 +93,13 @@ impl Evaluate {
         let started = std::time::Instant::now();
         let hypotheses = read_lines(hypothesis)?;
         let references = self.references()?;
-        let mut scores = score(&hypotheses, &references, None, &self.options(ScoreOptions::default()))?;
+        let source = self.source.as_ref().map(|path| read_lines(path)).transpose()?;
+        let mut scores = score(
+            &hypotheses,
+            &references,
+            source.as_deref(),
+            &self.options(ScoreOptions::default()),
+        )?;
         scores.seconds = started.elapsed().as_secs_f64();
         Ok(scores)
     }
@@ -108,8 +117,14 @@ impl Evaluate {
         for task in self.tasks(&trained)? {
             let (found, scores) =
                 translate_and_score(&trained, &task.source, &task.references, &decoding, &options, &console)?;
-            if self.source.is_none() {
-                run.write_translation(&task.name, &trained.checkpoint, &texts(&found))?;
+            // Validation's translations are training's own.
+            let written = match task.name.as_str() {
+                "valid" => Ok(()),
+                _ if self.source.is_some() => Ok(()),
+                split => run.write_translation(split, &trained.checkpoint, &texts(&found)),
+            };
+            if let Err(error) = written {
+                console.message(&format!("warning: the translation was not kept: {error}"));
             }
             all.push((task.name, scores));
         }
@@ -119,8 +134,22 @@ impl Evaluate {
     fn tasks(&self, trained: &TrainedModel) -> anyhow::Result<Vec<Task>> {
         let data = &trained.config.data;
         if let Some(source) = &self.source {
-            let references = self.references()?;
-            return Ok(vec![Task { name: source.display().to_string(), source: read_lines(source)?, references }]);
+            let task = Task {
+                name: source.display().to_string(),
+                source: read_lines(source)?,
+                references: self.references()?,
+            };
+            for (path, reference) in self.reference.iter().zip(&task.references) {
+                anyhow::ensure!(
+                    reference.len() == task.source.len(),
+                    "{} has {} lines, {} has {}\nhint: line i of a reference must translate line i of the source",
+                    path.display(),
+                    reference.len(),
+                    source.display(),
+                    task.source.len()
+                );
+            }
+            return Ok(vec![task]);
         }
         let splits: Vec<(&str, &PathBuf)> = match self.split.as_deref() {
             None => data.test.iter().map(|(name, path)| (name.as_str(), path)).collect(),
@@ -129,7 +158,10 @@ impl Evaluate {
                 Some((name, path)) => vec![(name.as_str(), path)],
                 None => {
                     let names: Vec<&str> = data.test.keys().map(String::as_str).chain(["valid"]).collect();
-                    anyhow::bail!("the config has no test corpus {name:?}\nhint: one of {}", names.join(", "));
+                    anyhow::bail!(
+                        "the config has no test corpus {name:?}\nhint: one of {}",
+                        names.join(", ")
+                    );
                 }
             },
         };
@@ -139,13 +171,21 @@ impl Evaluate {
         );
         let task = |(name, path): (&str, &PathBuf)| {
             let text = read_text(&CorpusFiles::resolve(path, &data.source, &data.target)?)?;
-            Ok(Task { name: name.to_owned(), source: text.source, references: vec![text.reference] })
+            Ok(Task {
+                name: name.to_owned(),
+                source: text.source,
+                references: vec![text.reference],
+            })
         };
         splits.into_iter().map(task).collect()
     }
 
     fn references(&self) -> anyhow::Result<Vec<Vec<String>>> {
-        Ok(self.reference.iter().map(|path| read_lines(path)).collect::<Result<_, _>>()?)
+        Ok(self
+            .reference
+            .iter()
+            .map(|path| read_lines(path))
+            .collect::<Result<_, _>>()?)
     }
 
     fn options(&self, defaults: ScoreOptions) -> ScoreOptions {
@@ -163,30 +203,36 @@ fn print_json(mut scores: Vec<(String, Scores)>) -> anyhow::Result<()> {
         1 => serde_json::to_string(&scores.remove(0).1)?,
         _ => serde_json::to_string(&scores.into_iter().collect::<std::collections::BTreeMap<_, _>>())?,
     };
-    println!("{json}");
-    Ok(())
+    print_result(&format!("{json}\n"))
 }
 
-fn print_scores(name: &str, scores: &Scores) {
-    println!("{name}: {} lines, {:.1} s", scores.lines, scores.seconds);
+fn print_scores(name: &str, scores: &Scores) -> anyhow::Result<()> {
+    let mut lines = vec![format!("{name}: {} lines, {:.1} s", scores.lines, scores.seconds)];
     for metric in &scores.metrics {
-        println!("  {:<8} {:6.2}  {}", metric.name, metric.score, metric.signature);
-        if let Some(details) = &metric.details {
-            println!("           {details}");
-        }
+        lines.push(format!(
+            "  {:<8} {:6.2}  {}",
+            metric.name, metric.score, metric.signature
+        ));
+        lines.extend(metric.details.iter().map(|details| format!("           {details}")));
     }
     if !scores.by_length.is_empty() {
-        println!("  BLEU by source length");
+        lines.push("  BLEU by source length".into());
     }
     let mut shortest = 1;
     for row in &scores.by_length {
-        match row.max_source_words {
-            Some(longest) => println!("    {shortest:>3} to {longest:>3} words  {:6.2}  {:>5} lines", row.bleu, row.lines),
-            None => println!("    {shortest:>3} and more words {:6.2}  {:>5} lines", row.bleu, row.lines),
-        }
+        let words = match row.max_source_words {
+            Some(longest) => format!("{shortest:>3} to {longest:>3} words"),
+            None => format!("{shortest:>3} words and more"),
+        };
+        lines.push(format!("    {words:<18} {:6.2} {:>6} lines", row.bleu, row.lines));
         shortest = row.max_source_words.map_or(shortest, |longest| longest + 1);
     }
-    for warning in &scores.warnings {
-        eprintln!("warning: {warning}");
-    }
+    lines.push(String::new());
+    print_result(&lines.join("\n"))?;
+    let console = Terminal::quiet();
+    scores
+        .warnings
+        .iter()
+        .for_each(|warning| console.message(&format!("warning: {warning}")));
+    Ok(())
 }

@@ -3,12 +3,14 @@
 mod average;
 mod devices;
 mod evaluate;
+mod score;
 mod train;
 mod translate;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ember_model::config::MOST_BEAMS;
 
 /// Train, resume, evaluate and use neural translation models.
 #[derive(Parser)]
@@ -23,8 +25,38 @@ enum Command {
     Train(train::Train),
     Translate(translate::Translate),
     Evaluate(evaluate::Evaluate),
+    Score(score::Score),
     Average(average::Average),
     Devices(devices::Devices),
+}
+
+/// A number of things of which there must be one.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("0 is below the least value 1".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A search width.
+fn beam(text: &str) -> Result<usize, String> {
+    at_least_one(text).and_then(|width| {
+        if width <= MOST_BEAMS {
+            Ok(width)
+        } else {
+            Err(format!("{width} is above the greatest value {MOST_BEAMS}"))
+        }
+    })
+}
+
+/// An exponent of the length penalty.
+fn length_penalty(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(exponent) if exponent.is_finite() && exponent >= 0.0 => Ok(exponent),
+        Ok(exponent) => Err(format!("{exponent} is not a number from 0 up")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Does what was asked for.
@@ -33,6 +65,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Train(train) => train.run(),
         Command::Translate(translate) => translate.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Score(score) => score.run(),
         Command::Average(average) => average.run(),
         Command::Devices(devices) => devices.run(),
     }

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use ember_metrics::BleuTokenizer;
 use ember_trainer::config::Config;
 use ember_trainer::console::Console;
-use ember_trainer::translate::texts;
 use ember_trainer::evaluate::{ScoreOptions, translate_and_score};
 use ember_trainer::run::{RunFolder, TrainedModel};
 use ember_trainer::train::{End, TrainOptions, train};
+use ember_trainer::translate::texts;
 
-use crate::console::Terminal;
+use crate::console::{Terminal, print_result};
 use crate::device::{self, DeviceChoice};
 use crate::signals;
 
@@ -58,16 +59,21 @@ impl Train {
         }
         let model = TrainedModel::load(&options.run, "best", &options.device)?;
         for (split, text) in &trained.tests {
+            if options.stop.load(Ordering::Relaxed) {
+                break;
+            }
             let references = std::slice::from_ref(&text.reference);
             let scoring = score_options(&options.config);
             let decoding = &options.config.decoding;
             let (found, scores) = translate_and_score(&model, &text.source, references, decoding, &scoring, &console)?;
-            options.run.write_translation(split, &model.checkpoint, &texts(&found))?;
+            options
+                .run
+                .write_translation(split, &model.checkpoint, &texts(&found))?;
             for warning in &scores.warnings {
                 console.message(&format!("warning: {split}: {warning}"));
             }
             if let Some(bleu) = scores.bleu() {
-                println!("{split} BLEU {:.2} {}", bleu.score, bleu.signature);
+                print_result(&format!("{split} BLEU {:.2} {}\n", bleu.score, bleu.signature))?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -77,5 +83,9 @@ impl Train {
 /// How a run's texts are scored.
 pub fn score_options(config: &Config) -> ScoreOptions {
     let tokenize: BleuTokenizer = config.validation.tokenize;
-    ScoreOptions { tokenize, lowercase: config.validation.lowercase, ..ScoreOptions::default() }
+    ScoreOptions {
+        tokenize,
+        lowercase: config.validation.lowercase,
+        ..ScoreOptions::default()
+    }
 }

@@ -10,8 +10,9 @@ use clap::Args;
 use ember_data::corpus::{LineReader, read_lines};
 use ember_trainer::attention::attention_json;
 use ember_trainer::run::{RunFolder, TrainedModel};
-use ember_trainer::translate::Translation;
+use ember_trainer::translate::{Candidate, Translation};
 
+use super::{at_least_one, beam, length_penalty};
 use crate::console::Terminal;
 use crate::device::{self, DeviceChoice};
 
@@ -26,19 +27,19 @@ pub struct Translate {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Hypotheses kept for a sentence; 1 is greedy search [default: the config's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = beam)]
     beam: Option<usize>,
     /// Exponent of the length penalty; 0 is none [default: the config's]
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "A", value_parser = length_penalty)]
     length_penalty: Option<f64>,
-    /// Write the N best translations of each line, one a line
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Write the N best translations of each line, one a line; always N, empty ones where there are fewer
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = beam)]
     n_best: usize,
     /// best, last, average, an update's number, or a checkpoint's folder
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// Most source tokens translated at once [default: the config's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_tokens: Option<usize>,
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
     #[arg(long, default_value_t, value_name = "DEVICE")]
@@ -61,7 +62,6 @@ impl Translate {
         decoding.length_penalty = self.length_penalty.unwrap_or(decoding.length_penalty);
         decoding.batch_tokens = self.batch_tokens.unwrap_or(decoding.batch_tokens);
         decoding.validate()?;
-        anyhow::ensure!(self.n_best > 0, "--n-best 0 is below the least value 1");
 
         let lines = match &self.input {
             Some(path) => read_lines(path)?,
@@ -69,7 +69,9 @@ impl Translate {
         };
         let translations = trained.translate(&lines, &decoding, &console);
         match &self.output {
-            Some(path) => self.write(&translations, writer(path)?).with_context(|| format!("cannot write {}", path.display()))?,
+            Some(path) => self
+                .write(&translations, writer(path)?)
+                .with_context(|| format!("cannot write {}", path.display()))?,
             None => self.write_to_stdout(&translations)?,
         }
         if let Some(path) = &self.attention {
@@ -85,7 +87,12 @@ impl Translate {
 
     fn write(&self, translations: &[Translation], mut to: impl Write) -> io::Result<()> {
         for translation in translations {
-            for candidate in translation.candidates.iter().take(self.n_best) {
+            let missing = Candidate {
+                score: f64::NEG_INFINITY,
+                ..Candidate::default()
+            };
+            let candidates = translation.candidates.iter().chain(std::iter::repeat(&missing));
+            for candidate in candidates.take(self.n_best) {
                 if self.scores {
                     write!(to, "{:.4}\t", candidate.score)?;
                 }

@@ -49,7 +49,9 @@ samples = 2
 
 impl Workplace {
     pub fn new() -> Self {
-        let workplace = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let workplace = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
         for (name, lines, seed) in [("train", 400, 1), ("valid", 20, 2), ("test", 20, 3)] {
             let (source, target) = reversed_sentences(lines, seed);
             workplace.write(&format!("{name}.src"), &source);
@@ -74,7 +76,10 @@ impl Workplace {
     /// The command, to be run in this folder.
     pub fn ember(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ember"));
-        command.args(arguments).current_dir(self.folder.path()).env("RUST_BACKTRACE", "1");
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("RUST_BACKTRACE", "1");
         command
     }
 
@@ -92,7 +97,8 @@ impl Workplace {
     /// The loss of every update of a run.
     pub fn losses(&self, run: &str) -> Vec<f64> {
         let metrics = self.read(&format!("runs/{run}/metrics.jsonl"));
-        let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a JSON object")["loss"].as_f64();
+        let loss =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a JSON object")["loss"].as_f64();
         metrics.lines().map(|line| loss(line).expect("a loss")).collect()
     }
 }
@@ -105,7 +111,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn new(output: Output) -> Self {
+    pub fn new(output: Output) -> Self {
         let outcome = Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -137,15 +143,22 @@ impl Outcome {
 fn reversed_sentences(lines: usize, seed: u64) -> (String, String) {
     let mut state = seed;
     let mut next = |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
     let (mut source, mut target) = (String::new(), String::new());
     for _ in 0..lines {
-        let words: Vec<String> =
-            (0..3 + next(8)).map(|_| format!("{}{}", (b'a' + next(6) as u8) as char, next(5))).collect();
+        let words: Vec<String> = (0..3 + next(8))
+            .map(|_| format!("{}{}", (b'a' + next(6) as u8) as char, next(5)))
+            .collect();
         let _ = writeln!(source, "{}", words.join(" "));
-        let _ = writeln!(target, "{}", words.iter().rev().map(String::as_str).collect::<Vec<_>>().join(" "));
+        let _ = writeln!(
+            target,
+            "{}",
+            words.iter().rev().map(String::as_str).collect::<Vec<_>>().join(" ")
+        );
     }
     (source, target)
 }
@@ -159,8 +172,15 @@ pub fn reproducible_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, Vec<u8>)>) {
-    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        let name = entry.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+    for entry in std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+    {
+        let name = entry
+            .strip_prefix(root)
+            .expect("below the root")
+            .to_string_lossy()
+            .into_owned();
         if entry.is_dir() {
             collect(root, &entry, files);
         } else if name == "metrics.jsonl" {
@@ -191,7 +211,10 @@ fn without_clock_tsv(path: &Path) -> Vec<u8> {
     let text = std::fs::read_to_string(path).expect("text");
     let header: Vec<&str> = text.lines().next().unwrap_or_default().split('\t').collect();
     let row = |line: &str| {
-        let kept = line.split('\t').zip(&header).filter(|(_, field)| !depends_on_the_clock(field));
+        let kept = line
+            .split('\t')
+            .zip(&header)
+            .filter(|(_, field)| !depends_on_the_clock(field));
         kept.map(|(value, _)| value).collect::<Vec<_>>().join("\t") + "\n"
     };
     text.lines().map(row).collect::<String>().into_bytes()
@@ -204,6 +227,11 @@ pub fn assert_same_run(one: &Path, two: &Path) {
     let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&one), names(&two));
     for ((name, one), (_, two)) in one.iter().zip(&two) {
-        assert!(one == two, "{name} differs:\n{}\n{}", String::from_utf8_lossy(one), String::from_utf8_lossy(two));
+        assert!(
+            one == two,
+            "{name} differs:\n{}\n{}",
+            String::from_utf8_lossy(one),
+            String::from_utf8_lossy(two)
+        );
     }
 }

@@ -37,6 +37,24 @@ pub struct LineReport {
     pub no_final_newline: bool,
 }
 
+impl LineReport {
+    /// What was mended or is unusual, in words; `None` for a file without any of it.
+    pub fn oddities(&self) -> Option<String> {
+        let counted = [
+            (self.crlf, "lines ended in CR LF, the CR was removed"),
+            (self.inner_cr, "lines hold a carriage return, which was kept"),
+            (self.nul, "lines hold a NUL character, which was kept"),
+        ];
+        let said = counted
+            .iter()
+            .filter(|(lines, _)| *lines > 0)
+            .map(|(lines, what)| format!("{lines} {what}"));
+        let bom = self.bom.then(|| "a byte order mark was removed".to_owned());
+        let said: Vec<String> = bom.into_iter().chain(said).collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+}
+
 /// Yields the lines of one file, without their ends, and reports what it found.
 pub struct LineReader {
     path: PathBuf,

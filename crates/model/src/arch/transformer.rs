@@ -37,9 +37,14 @@ pub struct Source {
 impl Source {
     /// From `batch` rows of `length` ids each.
     pub fn new(ids: &[u32], [batch, length]: [usize; 2], device: &Device) -> Self {
-        let lengths: Vec<usize> =
-            ids.chunks(length).map(|row| length - row.iter().rev().take_while(|id| **id == PAD).count()).collect();
-        Self { ids: ids_tensor(ids, [batch, length], device), mask: padding_mask(&lengths, length, device) }
+        let lengths: Vec<usize> = ids
+            .chunks(length)
+            .map(|row| length - row.iter().rev().take_while(|id| **id == PAD).count())
+            .collect();
+        Self {
+            ids: ids_tensor(ids, [batch, length], device),
+            mask: padding_mask(&lengths, length, device),
+        }
     }
 }
 
@@ -91,7 +96,9 @@ impl Transformer {
 
     /// The encoder's output: `[B, S, D]`.
     pub fn encode(&self, source: &Source, stream: &mut DropoutStream) -> Tensor<3> {
-        let x = self.embedding_rule.embed(&self.source_embedding, source.ids.clone(), 0, stream);
+        let x = self
+            .embedding_rule
+            .embed(&self.source_embedding, source.ids.clone(), 0, stream);
         self.encoder.forward(x, source.mask.clone(), stream)
     }
 
@@ -124,7 +131,11 @@ impl Transformer {
         let [batch, length, d_model] = hidden.dims();
         let hidden = hidden.reshape([batch * length, d_model]);
         let [width, _] = self.output_weight().dims();
-        if width == d_model { hidden } else { hidden.slice_dim(1, 0..width) }
+        if width == d_model {
+            hidden
+        } else {
+            hidden.slice_dim(1, 0..width)
+        }
     }
 
     /// The output projection: `[R, V_target]`.
@@ -147,7 +158,12 @@ impl Transformer {
     pub fn start(&self, source: &Source, beam: usize, max_length: usize) -> DecoderCache {
         let stream = &mut DropoutStream::off();
         let memory = self.encode(source, stream);
-        let layers = self.decoder.layers.iter().map(|layer| layer.start(memory.clone(), beam, max_length)).collect();
+        let layers = self
+            .decoder
+            .layers
+            .iter()
+            .map(|layer| layer.start(memory.clone(), beam, max_length))
+            .collect();
         DecoderCache::new(layers, source.mask.clone(), beam)
     }
 
@@ -160,7 +176,9 @@ impl Transformer {
         let device = self.source_embedding.weight.val().device();
         let ids = ids_tensor(tokens, [tokens.len(), 1], &device);
         let stream = &mut DropoutStream::off();
-        let x = self.embedding_rule.embed(self.target_table(), ids, cache.length(), stream);
+        let x = self
+            .embedding_rule
+            .embed(self.target_table(), ids, cache.length(), stream);
         self.readout(self.decoder.step(x, cache)).matmul(self.output_weight())
     }
 
@@ -189,7 +207,9 @@ pub struct Encoder {
 impl Encoder {
     fn new(config: &ModelConfig, device: &Device) -> Self {
         Self {
-            layers: (0..config.encoder_layers).map(|_| EncoderLayer::new(config, device)).collect(),
+            layers: (0..config.encoder_layers)
+                .map(|_| EncoderLayer::new(config, device))
+                .collect(),
             norm: final_norm(config, device),
         }
     }
@@ -228,7 +248,9 @@ impl EncoderLayer {
         let x = self.residual.around(&self.self_attention_norm, x, stream, |y, stream| {
             self.self_attention.forward(y.clone(), y, mask, stream)
         });
-        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| self.feed_forward.forward(y, stream))
+        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| {
+            self.feed_forward.forward(y, stream)
+        })
     }
 }
 
@@ -244,7 +266,9 @@ pub struct Decoder {
 impl Decoder {
     fn new(config: &ModelConfig, device: &Device) -> Self {
         Self {
-            layers: (0..config.decoder_layers).map(|_| DecoderLayer::new(config, device)).collect(),
+            layers: (0..config.decoder_layers)
+                .map(|_| DecoderLayer::new(config, device))
+                .collect(),
             norm: final_norm(config, device),
         }
     }
@@ -282,8 +306,14 @@ impl Decoder {
         for layer in &self.layers {
             let mut map = None;
             x = layer.forward_with(x, look_ahead.clone(), stream, |y, _| {
-                map = Some(layer.cross_attention.weights(y.clone(), memory.clone(), memory_mask.clone()));
-                layer.cross_attention.forward(y, memory.clone(), memory_mask.clone(), &mut DropoutStream::off())
+                map = Some(
+                    layer
+                        .cross_attention
+                        .weights(y.clone(), memory.clone(), memory_mask.clone()),
+                );
+                layer
+                    .cross_attention
+                    .forward(y, memory.clone(), memory_mask.clone(), &mut DropoutStream::off())
             });
             maps.extend(map);
         }
@@ -340,8 +370,12 @@ impl DecoderLayer {
         let x = self.residual.around(&self.self_attention_norm, x, stream, |y, stream| {
             self.self_attention.forward(y.clone(), y, look_ahead, stream)
         });
-        let x = self.residual.around(&self.cross_attention_norm, x, stream, cross_attention);
-        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| self.feed_forward.forward(y, stream))
+        let x = self
+            .residual
+            .around(&self.cross_attention_norm, x, stream, cross_attention);
+        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| {
+            self.feed_forward.forward(y, stream)
+        })
     }
 
     fn start(&self, memory: Tensor<3>, beam: usize, max_length: usize) -> LayerCache {
@@ -356,7 +390,9 @@ impl DecoderLayer {
         let x = self.residual.around(&self.cross_attention_norm, x, stream, |y, _| {
             cache.cross_attention(layer, &self.cross_attention, y)
         });
-        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| self.feed_forward.forward(y, stream))
+        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| {
+            self.feed_forward.forward(y, stream)
+        })
     }
 }
 

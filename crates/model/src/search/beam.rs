@@ -15,7 +15,10 @@ pub(super) struct Beam {
     /// Nothing is left to search.
     pub done: bool,
     live: Vec<Live>,
+    /// Ended by `</s>`.
     finished: Vec<Hypothesis>,
+    /// Ended by the longest output.
+    cut_off: Vec<Hypothesis>,
 }
 
 /// A hypothesis that goes on.
@@ -45,7 +48,14 @@ impl Beam {
                 parent: place,
             })
             .collect();
-        Self { sentence, max_length, done: false, live, finished: Vec::new() }
+        Self {
+            sentence,
+            max_length,
+            done: false,
+            live,
+            finished: Vec::new(),
+            cut_off: Vec::new(),
+        }
     }
 
     /// The token that each live hypothesis ends in.
@@ -79,7 +89,12 @@ impl Beam {
                 });
             } else if rank < width {
                 let length = parent.tokens.len() + 1;
-                self.finished.push(hypothesis(parent.tokens.clone(), continuation.log_probability, length, config));
+                self.finished.push(hypothesis(
+                    parent.tokens.clone(),
+                    continuation.log_probability,
+                    length,
+                    config,
+                ));
             }
             if next.len() == width {
                 break;
@@ -87,7 +102,11 @@ impl Beam {
         }
         let length = next.first().map_or(self.max_length, |live| live.tokens.len());
         while next.len() < width {
-            next.push(Live { tokens: vec![EOS; length], log_probability: f64::NEG_INFINITY, parent: 0 });
+            next.push(Live {
+                tokens: vec![EOS; length],
+                log_probability: f64::NEG_INFINITY,
+                parent: 0,
+            });
         }
         self.live = next;
         if self.finished.len() >= width || length >= self.max_length {
@@ -98,23 +117,40 @@ impl Beam {
     /// Ends the search; where too few hypotheses ended by themselves, the live ones stand as they are.
     fn finish(&mut self, config: &DecodingConfig) {
         let missing = self.live.len().saturating_sub(self.finished.len());
-        for live in self.live.iter().filter(|live| live.log_probability.is_finite()).take(missing) {
+        for live in self
+            .live
+            .iter()
+            .filter(|live| live.log_probability.is_finite())
+            .take(missing)
+        {
             let length = live.tokens.len();
-            self.finished.push(hypothesis(live.tokens.clone(), live.log_probability, length, config));
+            self.cut_off
+                .push(hypothesis(live.tokens.clone(), live.log_probability, length, config));
         }
         self.done = true;
     }
 
-    /// Best first; of equals the one finished first.
+    /// Best first, of equals the one finished first; what was cut off at the longest output stands behind all that
+    /// ended by itself. At least one: an empty one where the model gave nothing a probability.
     pub fn into_hypotheses(mut self) -> Vec<Hypothesis> {
-        self.finished.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let by_score = |a: &Hypothesis, b: &Hypothesis| b.score.total_cmp(&a.score);
+        self.finished.sort_by(by_score);
         self.finished.truncate(self.live.len());
+        self.cut_off.sort_by(by_score);
+        self.finished.append(&mut self.cut_off);
+        if self.finished.is_empty() {
+            self.finished.push(super::EMPTY);
+        }
         self.finished
     }
 }
 
 fn hypothesis(tokens: Vec<u32>, log_probability: f64, length: usize, config: &DecodingConfig) -> Hypothesis {
-    Hypothesis { tokens, score: log_probability / length_penalty(config, length), log_probability }
+    Hypothesis {
+        tokens,
+        score: log_probability / length_penalty(config, length),
+        log_probability,
+    }
 }
 
 /// For each sentence the `2 * width` best continuations of its `width` rows, best first; of equals the lower row, then
@@ -155,7 +191,14 @@ fn best_of_row(row: &[f32], so_far: f64, parent: usize, count: usize, best: &mut
             continue;
         }
         let place = best[start..].partition_point(|other| other.log_probability >= f64::from(logit));
-        best.insert(start + place, Continuation { parent, token, log_probability: f64::from(logit) });
+        best.insert(
+            start + place,
+            Continuation {
+                parent,
+                token,
+                log_probability: f64::from(logit),
+            },
+        );
         if best.len() - start > count {
             best.truncate(start + count);
         }
@@ -169,7 +212,9 @@ fn best_of_row(row: &[f32], so_far: f64, parent: usize, count: usize, best: &mut
 }
 
 fn order(a: &Continuation, b: &Continuation) -> std::cmp::Ordering {
-    (b.log_probability.total_cmp(&a.log_probability)).then(a.parent.cmp(&b.parent)).then(a.token.cmp(&b.token))
+    (b.log_probability.total_cmp(&a.log_probability))
+        .then(a.parent.cmp(&b.parent))
+        .then(a.token.cmp(&b.token))
 }
 
 #[cfg(test)]
@@ -178,9 +223,15 @@ mod tests {
 
     #[test]
     fn continuations_come_best_first_and_never_pad_or_begin() {
-        let logits = Tensor::<2>::from_floats([[9.0, 0.0, 9.0, 1.0, 2.0, 2.0], [9.0, 0.0, 9.0, 3.0, 0.5, -1.0]], &Device::flex());
+        let logits = Tensor::<2>::from_floats(
+            [[9.0, 0.0, 9.0, 1.0, 2.0, 2.0], [9.0, 0.0, 9.0, 3.0, 0.5, -1.0]],
+            &Device::flex(),
+        );
         let best = &best_continuations(logits, &[0.0, 0.0], 2)[0];
-        let found: Vec<_> = best.iter().map(|continuation| (continuation.parent, continuation.token)).collect();
+        let found: Vec<_> = best
+            .iter()
+            .map(|continuation| (continuation.parent, continuation.token))
+            .collect();
         assert_eq!(found, [(1, 3), (0, 4), (0, 5), (0, 3)]);
         let total: f64 = [9.0, 0.0, 9.0, 3.0, 0.5, -1.0f64].iter().map(|logit| logit.exp()).sum();
         assert!((best[0].log_probability - (3.0 - total.ln())).abs() < 1e-6);
@@ -188,13 +239,26 @@ mod tests {
 
     #[test]
     fn a_beam_ends_when_as_many_as_it_is_wide_are_finished() {
-        let config = DecodingConfig { length_penalty: 0.0, ..Default::default() };
+        let config = DecodingConfig {
+            length_penalty: 0.0,
+            ..Default::default()
+        };
         let mut beam = Beam::new(0, 2, 20);
-        let step = |parent, token, log_probability| Continuation { parent, token, log_probability };
-        beam.advance(&[step(0, EOS, -1.0), step(0, 7, -2.0), step(0, 8, -3.0), step(0, 9, -4.0)], &config);
+        let step = |parent, token, log_probability| Continuation {
+            parent,
+            token,
+            log_probability,
+        };
+        beam.advance(
+            &[step(0, EOS, -1.0), step(0, 7, -2.0), step(0, 8, -3.0), step(0, 9, -4.0)],
+            &config,
+        );
         assert!(!beam.done);
         assert_eq!(beam.parents(10).collect::<Vec<_>>(), [10, 10]);
-        beam.advance(&[step(1, 5, -3.1), step(0, EOS, -3.2), step(0, 6, -3.3), step(1, 6, -9.0)], &config);
+        beam.advance(
+            &[step(1, 5, -3.1), step(0, EOS, -3.2), step(0, 6, -3.3), step(1, 6, -9.0)],
+            &config,
+        );
         assert!(beam.done);
         let hypotheses = beam.into_hypotheses();
         assert_eq!(hypotheses[0].tokens, [] as [u32; 0]);

@@ -15,6 +15,9 @@ use crate::config::{DecodingConfig, LengthPenaltyKind};
 use crate::{BOS, EOS, PAD};
 use beam::{Beam, best_continuations};
 
+/// Logits of one step at most: 256 MiB.
+const MOST_LOGITS: usize = 1 << 26;
+
 /// A finished translation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hypothesis {
@@ -47,10 +50,12 @@ pub fn search_all(
     let mut results = vec![Vec::new(); sources.len()];
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by_key(|&index| (Reverse(sources[index].len()), index));
+    let by_logits = MOST_LOGITS / (config.beam * model.target_vocabulary());
     let mut rest = &order[..];
     while let Some(&longest) = rest.first() {
         // The order descends, so that the first sentence of a batch is its longest.
-        let fits = (config.batch_tokens / (sources[longest].len() + 1)).clamp(1, rest.len());
+        let by_tokens = config.batch_tokens / (sources[longest].len() + 1);
+        let fits = by_tokens.min(by_logits).clamp(1, rest.len());
         let (batch, behind) = rest.split_at(fits);
         rest = behind;
         let sentences: Vec<&[u32]> = batch.iter().map(|&index| &sources[index][..]).collect();
@@ -72,7 +77,13 @@ fn search_batch(
     let mut results: Vec<Vec<Hypothesis>> = sources.iter().map(|_| vec![EMPTY]).collect();
     let mut beams: Vec<Beam> = (0..sources.len())
         .filter(|&sentence| !sources[sentence].is_empty())
-        .map(|sentence| Beam::new(sentence, config.beam, max_output_length(config, sources[sentence].len())))
+        .map(|sentence| {
+            Beam::new(
+                sentence,
+                config.beam,
+                max_output_length(config, sources[sentence].len()),
+            )
+        })
         .collect();
     let Some(max_length) = beams.iter().map(|beam| beam.max_length).max() else {
         return results;
@@ -95,8 +106,11 @@ fn search_batch(
         if live.is_empty() {
             break;
         }
-        let order: Vec<usize> =
-            beams.iter().enumerate().flat_map(|(index, beam)| beam.parents(index * config.beam)).collect();
+        let order: Vec<usize> = beams
+            .iter()
+            .enumerate()
+            .flat_map(|(index, beam)| beam.parents(index * config.beam))
+            .collect();
         cache.reorder(&order);
         if live.len() * 4 <= beams.len() * 3 {
             cache.keep(&live);
@@ -109,7 +123,11 @@ fn search_batch(
     results
 }
 
-const EMPTY: Hypothesis = Hypothesis { tokens: Vec::new(), score: 0.0, log_probability: 0.0 };
+const EMPTY: Hypothesis = Hypothesis {
+    tokens: Vec::new(),
+    score: 0.0,
+    log_probability: 0.0,
+};
 
 fn collect(done: Vec<Beam>, results: &mut [Vec<Hypothesis>]) {
     for beam in done {

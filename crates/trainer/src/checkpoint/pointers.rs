@@ -34,6 +34,18 @@ impl Pointer {
         write_whole(&path, format!("{update}\n").as_bytes())
     }
 
+    /// Makes the name stand for nothing; [`resolve`] then takes the newest checkpoint.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn remove(self, checkpoints: &Path) -> Result<()> {
+        let path = checkpoints.join(self.name());
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.during("remove", &path),
+        }
+    }
+
     /// The update pointed to, None if nothing was written yet.
     ///
     /// # Errors

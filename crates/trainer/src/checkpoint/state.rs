@@ -58,7 +58,9 @@ pub struct State<P> {
     pub stalled: u32,
     /// What the `plateau` schedule remembers.
     pub plateau: PlateauState,
-    /// The validated checkpoints that still exist, oldest first.
+    /// Validated checkpoints that still exist, oldest first.
+    pub validated: Vec<u64>,
+    /// Those of them with a score in `metric`, oldest first.
     pub kept: Vec<Scored>,
 }
 
@@ -79,6 +81,7 @@ impl<P> State<P> {
             best: None,
             stalled: 0,
             plateau: PlateauState::default(),
+            validated: vec![],
             kept: vec![],
         }
     }
@@ -99,6 +102,8 @@ impl<P> State<P> {
             score,
         };
         self.kept.retain(|kept| kept.update != self.update);
+        self.validated.retain(|update| *update != self.update);
+        self.validated.push(self.update);
         if score.is_finite() {
             self.kept.push(scored);
         }
@@ -119,32 +124,33 @@ impl<P> State<P> {
             self.metric = metric;
             self.best = None;
             self.stalled = 0;
+            self.plateau.stalled = 0;
             self.kept.clear();
         }
     }
 
-    /// Which of `existing` checkpoints stay: the best `keep_best`, the last `keep_last`, and always the best and the
-    /// present one. Forgets the scores of the others.
-    pub fn keep(&mut self, existing: &[u64], keep_best: usize, keep_last: usize) -> BTreeSet<u64> {
-        let mut ranked = self.kept.clone();
-        // Of two equal ones the older is the better: nothing was gained since.
-        ranked.sort_by(|a, b| {
-            let order = a.score.total_cmp(&b.score);
-            let order = if self.metric == Metric::Loss {
-                order
-            } else {
-                order.reverse()
-            };
-            order.then(a.update.cmp(&b.update))
-        });
-        let mut last: Vec<u64> = existing.to_vec();
-        last.sort_unstable();
-        let mut keep: BTreeSet<u64> = last.iter().rev().take(keep_last).copied().collect();
-        keep.extend(ranked.iter().take(keep_best).map(|kept| kept.update));
+    /// Which validated checkpoints stay: the best `keep_best`, the last `keep_last`, and always the best and the present
+    /// one. Forgets the others.
+    pub fn keep(&mut self, keep_best: usize, keep_last: usize) -> BTreeSet<u64> {
+        let mut keep: BTreeSet<u64> = self.validated.iter().rev().take(keep_last).copied().collect();
+        keep.extend(self.ranked().into_iter().take(keep_best));
         keep.extend(self.best.map(|best| best.update));
         keep.insert(self.update);
         self.kept.retain(|kept| keep.contains(&kept.update));
+        self.validated.retain(|update| keep.contains(update));
         keep
+    }
+
+    /// The scored checkpoints, best first. Of two equal ones the older is the better: nothing was gained since.
+    pub fn ranked(&self) -> Vec<u64> {
+        let badness = |score: f64| if self.metric == Metric::Loss { score } else { -score };
+        let mut ranked = self.kept.clone();
+        ranked.sort_by(|a, b| {
+            badness(a.score)
+                .total_cmp(&badness(b.score))
+                .then(a.update.cmp(&b.update))
+        });
+        ranked.iter().map(|kept| kept.update).collect()
     }
 }
 

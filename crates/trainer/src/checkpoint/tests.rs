@@ -279,13 +279,12 @@ fn a_state_reads_back() {
 #[test]
 fn the_best_and_the_last_are_kept() {
     let mut state = State::new((), Metric::Bleu);
-    let mut existing = vec![];
+    let mut existing: Vec<u64> = vec![];
     let mut outcomes = vec![];
     for (update, bleu) in [(1, 5.0), (2, 9.0), (3, 7.0), (4, 9.0), (5, f64::NAN), (6, 1.0)] {
         state.update = update;
         outcomes.push(state.validated(bleu));
-        existing.push(update);
-        existing = state.keep(&existing, 2, 2).into_iter().collect();
+        existing = state.keep(2, 2).into_iter().collect();
     }
     assert_eq!(
         outcomes[..4],

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::Config;
 
-/// Keys, and all below them, that a resumed run must share with its beginning, and why.
-const FIXED: [(&str, &str); 13] = [
+/// Keys, and all below them, that a resumed run must share with its beginning, and why. The training text itself is held
+/// to its fingerprint, wherever it lies.
+const FIXED: [(&str, &str); 12] = [
     ("model", MODEL),
     ("tokenizer", TOKENS),
     ("data.source", TOKENS),
     ("data.target", TOKENS),
-    ("data.train", ORDER),
     ("data.max_length", ORDER),
     ("data.deduplicate", ORDER),
     ("seed", ORDER),

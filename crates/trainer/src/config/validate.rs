@@ -11,7 +11,7 @@ impl Config {
     /// Names the first key whose value cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_name()?;
-        self.validate_data()?;
+        self.data.validate()?;
         self.tokenizer.validate()?;
         self.model.validate()?;
         self.model.resolved_tie(self.tokenizer.shared)?;
@@ -38,43 +38,6 @@ impl Config {
             || format!("{} is above the greatest value {most}", self.seed),
             "use 1",
         )
-    }
-
-    fn validate_data(&self) -> Checked {
-        let data = &self.data;
-        for (key, extension) in [("data.source", &data.source), ("data.target", &data.target)] {
-            let plain = !extension.is_empty() && !extension.contains(['/', '\0', '\n']);
-            ensure(
-                plain,
-                key,
-                || format!("{extension:?} is not a file extension"),
-                "use a language code, such as \"en\"",
-            )?;
-        }
-        ensure(
-            data.source != data.target,
-            "data.target",
-            || format!("{:?} is the source side's extension too", data.target),
-            "the two sides are two files, such as train.en and train.de",
-        )?;
-        let corpora = !data.train.as_slice().is_empty();
-        ensure(
-            corpora,
-            "data.train",
-            || "the list is empty".into(),
-            "name at least one corpus",
-        )?;
-        at_least("data.max_length", data.max_length, 1, "128 is common")?;
-        for name in data.test.keys() {
-            let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0', '\n']);
-            ensure(
-                plain,
-                "data.test",
-                || format!("{name:?} cannot name a file"),
-                "use letters, digits, `-` and `_`",
-            )?;
-        }
-        Ok(())
     }
 }
 

@@ -88,7 +88,9 @@ pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
         move_aside(run, console)?;
     }
     let lock = RunLock::acquire(run.root())?;
-    files::clean_up(&run.checkpoints())?;
+    for folder in [run.root(), &run.checkpoints(), &run.translations()] {
+        files::clean_up(folder)?;
+    }
     let (resumable, warnings) = files::find_resumable(&run.checkpoints())?;
     for warning in warnings {
         console.message(&format!("warning: {warning}"));
@@ -112,7 +114,11 @@ pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
     let update = trainer.state.update;
     drop(trainer);
     drop(lock);
-    Ok(Trained { end, update, tests: prepared.tests })
+    Ok(Trained {
+        end,
+        update,
+        tests: prepared.tests,
+    })
 }
 
 /// Gradients of an update, and what they were taken from.
@@ -153,8 +159,12 @@ impl<'a> Trainer<'a> {
         let config = &options.config;
         let device = options.device.clone().autodiff();
         let model = Transformer::new(&config.model, vocabularies(&prepared.tokenizer), &device)?;
-        let validation =
-            Validation::new(prepared.valid.clone(), &prepared.tokenizer, config, micro_batch_tokens(config));
+        let validation = Validation::new(
+            prepared.valid.clone(),
+            &prepared.tokenizer,
+            config,
+            micro_batch_tokens(config),
+        );
         Ok(Self {
             options,
             config,
@@ -204,7 +214,11 @@ impl<'a> Trainer<'a> {
         }
         self.log_interval()?;
         let line = self.shares.describe(started.elapsed().as_secs_f64());
-        self.say(&format!("{} at update {}; {line}", end_in_words(end), self.state.update))?;
+        self.say(&format!(
+            "{} at update {}; {line}",
+            end_in_words(end),
+            self.state.update
+        ))?;
         self.journal.sync()?;
         Ok(end)
     }
@@ -220,11 +234,19 @@ impl<'a> Trainer<'a> {
         let sentences: usize = micro_batches.iter().map(|(batch, _)| batch.rows).sum();
 
         let gradients = self.gradients(micro_batches, update, target_tokens as f64);
-        let learning_rate = config.schedule.learning_rate(update, self.config.model.d_model, &self.state.plateau);
+        let learning_rate = config
+            .schedule
+            .learning_rate(update, self.config.model.d_model, &self.state.plateau);
         if gradients.loss.is_finite() && gradients.norm.is_finite() {
             let too_long = config.clip_norm > 0.0 && gradients.norm > config.clip_norm;
-            let scale = if too_long { config.clip_norm / gradients.norm } else { 1.0 };
-            self.model = self.optimizer.step(self.model.clone(), gradients.sum, learning_rate, scale);
+            let scale = if too_long {
+                config.clip_norm / gradients.norm
+            } else {
+                1.0
+            };
+            self.model = self
+                .optimizer
+                .step(self.model.clone(), gradients.sum, learning_rate, scale);
             self.state.skipped_in_a_row = 0;
         } else {
             self.skip(update, gradients.loss, gradients.norm)?;
@@ -262,7 +284,12 @@ impl<'a> Trainer<'a> {
 
     /// Gradients of the mean loss of all target tokens of an update.
     fn gradients(&self, micro_batches: &[(Batch, Position)], update: u64, target_tokens: f64) -> UpdateGradients {
-        let mut total = UpdateGradients { sum: GradientsParams::new(), norm: 0.0, loss: 0.0, nll: 0.0 };
+        let mut total = UpdateGradients {
+            sum: GradientsParams::new(),
+            norm: 0.0,
+            loss: 0.0,
+            nll: 0.0,
+        };
         for (number, (batch, _)) in micro_batches.iter().enumerate() {
             let tensors = BatchTensors::new(batch, &self.device);
             let mut stream = DropoutStream::new(self.config.seed, update, number as u64);
@@ -272,7 +299,11 @@ impl<'a> Trainer<'a> {
             let smoothed = loss.smoothed.div_scalar(target_tokens);
             let nll = loss.nll.div_scalar(target_tokens);
             let gradients = GradientsParams::from_grads(smoothed.backward(), &self.model);
-            total.sum = if number == 0 { gradients } else { add_gradients(&self.model, total.sum, gradients) };
+            total.sum = if number == 0 {
+                gradients
+            } else {
+                add_gradients(&self.model, total.sum, gradients)
+            };
             total.loss += f64::from(smoothed.into_scalar::<f32>());
             total.nll += f64::from(nll.into_scalar::<f32>());
         }
@@ -284,20 +315,25 @@ impl<'a> Trainer<'a> {
     fn skip(&mut self, update: u64, loss: f64, norm: f64) -> Result<()> {
         self.state.skipped += 1;
         self.state.skipped_in_a_row += 1;
-        self.say(&format!("update {update} is skipped: loss {loss}, gradient norm {norm}"))?;
+        self.say(&format!(
+            "update {update} is skipped: loss {loss}, gradient norm {norm}"
+        ))?;
         if self.state.skipped_in_a_row < MOST_SKIPPED {
             return Ok(());
         }
         self.journal.sync()?;
         let last = match self.saved {
-            Some(saved) => format!("the last good checkpoint is {}", files::folder(&self.options.run.checkpoints(), saved).display()),
+            Some(saved) => format!(
+                "the last good checkpoint is {}",
+                files::folder(&self.options.run.checkpoints(), saved).display()
+            ),
             None => "there is no checkpoint yet".into(),
         };
         Err(TrainerError::Diverged {
             update,
             message: format!("loss or gradient was not finite {MOST_SKIPPED} times in a row; {last}"),
-            hint: "lower the peak of training.schedule, lengthen its warmup, or set training.clip_norm = 1.0; \
-                   then start again with --fresh"
+            hint: "lower the peak of training.schedule, lengthen its warmup, or set training.clip_norm = 1.0, and run \
+                   the same command: it goes on from the last checkpoint; --fresh starts over"
                 .into(),
         })
     }
@@ -314,7 +350,11 @@ impl<'a> Trainer<'a> {
             done: stop_after.count(&self.state.progress()),
             total: stop_after.value,
         });
-        if record.update.is_multiple_of(LOG_EVERY) { self.log_interval() } else { Ok(()) }
+        if record.update.is_multiple_of(LOG_EVERY) {
+            self.log_interval()
+        } else {
+            Ok(())
+        }
     }
 
     /// A line for people about the updates since the last one.
@@ -346,8 +386,11 @@ impl<'a> Trainer<'a> {
             Metric::Loss => result.nll,
         };
         let outcome = self.state.validated(value);
-        self.config.training.schedule.after_validation(outcome, &mut self.state.plateau);
         self.record_validation(&result, outcome, value)?;
+        self.config
+            .training
+            .schedule
+            .after_validation(outcome, &mut self.state.plateau);
         self.shares.validations += started.elapsed().as_secs_f64();
         self.save()?;
         self.interval = Interval::start();
@@ -355,8 +398,11 @@ impl<'a> Trainer<'a> {
     }
 
     fn record_validation(&mut self, result: &ValidationResult, outcome: Outcome, value: f64) -> Result<()> {
-        let learning_rate =
-            self.config.training.schedule.learning_rate(self.state.update, self.config.model.d_model, &self.state.plateau);
+        let learning_rate = self.config.training.schedule.learning_rate(
+            self.state.update,
+            self.config.model.d_model,
+            &self.state.plateau,
+        );
         let record = ValidationRecord {
             update: self.state.update,
             epoch: self.state.position.epoch + 1,
@@ -378,7 +424,9 @@ impl<'a> Trainer<'a> {
         self.console.message(&crate::journal::validation_line(&record));
         let samples = self.validation.samples(&result.translations);
         self.journal.log(&samples)?;
-        self.options.run.write_translation("valid", &self.state.update.to_string(), &result.translations)
+        self.options
+            .run
+            .write_translation("valid", &self.state.update.to_string(), &result.translations)
     }
 
     /// Says something to the user and to the log.
@@ -391,17 +439,44 @@ impl<'a> Trainer<'a> {
     fn describe(&mut self) -> Result<()> {
         let report = &self.prepared.report;
         let vocabularies = vocabularies(&self.prepared.tokenizer);
-        let padding = measure_padding(&self.prepared.store, &self.batch_options(), self.state.position.epoch);
+        // From the lengths in the store: BPE-dropout's cuts are not made for this.
+        let lengths = BatchOptions {
+            resegment: None,
+            ..self.batch_options()
+        };
+        let padding = measure_padding(&self.prepared.store, &lengths, self.state.position.epoch);
         let mut lines = vec![
             format!("device {}", self.options.device_name),
-            format!("{} training pairs of {} lines; left out: {}", report.kept, report.lines, report.left_out),
-            format!("vocabulary {} source, {} target{}", vocabularies.source, vocabularies.target, if vocabularies.shared { ", shared" } else { "" }),
+            format!(
+                "{} training pairs of {} lines; left out: {}",
+                report.kept, report.lines, report.left_out
+            ),
+            format!(
+                "vocabulary {} source, {} target{}",
+                vocabularies.source,
+                vocabularies.target,
+                if vocabularies.shared { ", shared" } else { "" }
+            ),
             format!("{} parameters", self.model.num_params()),
             format!(
                 "{} batches an epoch, padding {:.1} % of the source, {:.1} % of the target",
-                padding.batches, 100.0 * padding.source_share(), 100.0 * padding.target_share()
+                padding.batches,
+                100.0 * padding.source_share(),
+                100.0 * padding.target_share()
             ),
         ];
+        for file in report
+            .corpora
+            .iter()
+            .flat_map(|corpus| &corpus.files)
+            .map(|entry| &entry.file)
+        {
+            lines.extend(
+                file.lines
+                    .oddities()
+                    .map(|oddities| format!("{}: {oddities}", file.path.display())),
+            );
+        }
         if self.validation.too_long > 0 {
             let limit = self.config.data.max_length;
             lines.push(format!(
@@ -419,14 +494,16 @@ impl<'a> Trainer<'a> {
 
     fn batch_options(&self) -> BatchOptions {
         let config = self.config;
-        let options = BatchOptions::new(micro_batch_tokens(config), config.seed);
-        BatchOptions {
-            window: config.training.window.unwrap_or(options.window),
-            resegment: (config.tokenizer.dropout > 0.0).then(|| Resegment {
+        let mut options = BatchOptions::new(micro_batch_tokens(config), config.seed);
+        if config.tokenizer.dropout > 0.0 {
+            options = options.with_dropout(Resegment {
                 tokenizer: self.prepared.tokenizer.clone(),
                 dropout: config.tokenizer.dropout,
                 max_length: config.data.max_length,
-            }),
+            });
+        }
+        BatchOptions {
+            window: config.training.window.unwrap_or(options.window),
             ..options
         }
     }
@@ -443,7 +520,9 @@ fn move_aside(run: &RunFolder, console: &dyn Console) -> Result<()> {
     }
     let _lock = RunLock::acquire(run.root())?;
     let name = run.root().file_name().unwrap_or_default().to_string_lossy();
-    let free = (1..).map(|number| run.root().with_file_name(format!("{name}.old-{number}"))).find(|path| !path.exists());
+    let free = (1..)
+        .map(|number| run.root().with_file_name(format!("{name}.old-{number}")))
+        .find(|path| !path.exists());
     if let Some(old) = free {
         std::fs::rename(run.root(), &old).map_err(|source| TrainerError::Run {
             folder: run.root().to_path_buf(),

@@ -3,6 +3,7 @@
 //! `model.safetensors` is the model to be used. Where a moving average of the weights is kept, that is the average, and
 //! `optimizer.safetensors` holds the weights that are trained beside Adam's means.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use burn::prelude::*;
@@ -33,7 +34,11 @@ impl Trainer<'_> {
     }
 
     fn average(&self, trained: &Weights) -> Option<Weights> {
-        if self.config.training.ema > 0.0 { self.optimizer.average(trained) } else { None }
+        if self.config.training.ema > 0.0 {
+            self.optimizer.average(trained)
+        } else {
+            None
+        }
     }
 
     /// Writes the checkpoint of this update; a run that is killed later goes on from here.
@@ -44,14 +49,16 @@ impl Trainer<'_> {
         let mut optimizer = self.optimizer.export();
         let in_use = match self.average(&trained) {
             Some(average) => {
-                optimizer.extend(trained.into_iter().map(|(name, weight)| (format!("{TRAINED}{name}"), weight)));
+                optimizer.extend(
+                    trained
+                        .into_iter()
+                        .map(|(name, weight)| (format!("{TRAINED}{name}"), weight)),
+                );
                 average
             }
             None => trained,
         };
-        let validated: Vec<u64> = self.state.kept.iter().map(|kept| kept.update).collect();
-        let settings = &self.config.validation;
-        let keep = self.state.keep(&validated, settings.keep_best, settings.keep_last);
+        let keep = self.keep();
         let checkpoints = self.options.run.checkpoints();
         files::write_checkpoint(
             &checkpoints,
@@ -69,14 +76,20 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// The checkpoints that stay: validated ones by the rules of `[validation]`, and the present one.
+    fn keep(&mut self) -> BTreeSet<u64> {
+        self.state
+            .keep(self.config.validation.keep_best, self.config.validation.keep_last)
+    }
+
     /// Makes `best` and `last` name what the state says.
     fn point(&self) -> Result<()> {
         let checkpoints = self.options.run.checkpoints();
         Pointer::Last.write(&checkpoints, self.state.update)?;
-        if let Some(best) = self.state.best {
-            Pointer::Best.write(&checkpoints, best.update)?;
+        match self.state.best {
+            Some(best) => Ok(Pointer::Best.write(&checkpoints, best.update)?),
+            None => Ok(Pointer::Best.remove(&checkpoints)?),
         }
-        Ok(())
     }
 
     /// Goes on from a checkpoint that was verified.
@@ -87,9 +100,15 @@ impl Trainer<'_> {
         let in_use = weights_file::read(&folder.join(MODEL_FILE))?;
 
         let of_optimizer = optimizer.extract_if(.., |name, _| !name.starts_with(TRAINED)).collect();
-        let trained: Weights =
-            optimizer.into_iter().map(|(name, weight)| (name[TRAINED.len()..].to_owned(), weight)).collect();
-        let (trained, average) = if trained.is_empty() { (in_use, None) } else { (trained, Some(in_use)) };
+        let trained: Weights = optimizer
+            .into_iter()
+            .map(|(name, weight)| (name[TRAINED.len()..].to_owned(), weight))
+            .collect();
+        let (trained, average) = if trained.is_empty() {
+            (in_use, None)
+        } else {
+            (trained, Some(in_use))
+        };
 
         let damaged = |file: &str, message: String| CheckpointError::Damaged {
             path: folder.join(file),
@@ -102,7 +121,12 @@ impl Trainer<'_> {
             .import(of_optimizer, average, steps, &self.options.device)
             .map_err(|name| damaged(OPTIMIZER_FILE, format!("{name} lacks its other half")))?;
         self.saved = Some(self.state.update);
+        // A run that was killed between the checkpoint and what follows it does that now.
         self.point()?;
-        self.say(&format!("resuming {} behind update {}", self.config.name, self.state.update))
+        files::prune(&self.options.run.checkpoints(), &self.keep())?;
+        self.say(&format!(
+            "resuming {} behind update {}",
+            self.config.name, self.state.update
+        ))
     }
 }

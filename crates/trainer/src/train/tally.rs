@@ -13,6 +13,8 @@ pub(super) struct Interval {
     sentences: u64,
     source_tokens: u64,
     target_tokens: u64,
+    /// Target tokens that the losses are summed over.
+    counted_tokens: u64,
 }
 
 impl Interval {
@@ -25,12 +27,17 @@ impl Interval {
             sentences: 0,
             source_tokens: 0,
             target_tokens: 0,
+            counted_tokens: 0,
         }
     }
 
     pub fn add(&mut self, record: &UpdateRecord) {
-        self.loss += record.loss * record.target_tokens as f64;
-        self.nll += record.nll * record.target_tokens as f64;
+        // A skipped update would make every sum of its interval no number.
+        if record.loss.is_finite() {
+            self.loss += record.loss * record.target_tokens as f64;
+            self.nll += record.nll * record.target_tokens as f64;
+            self.counted_tokens += record.target_tokens;
+        }
         self.sentences += record.sentences;
         self.source_tokens += record.source_tokens;
         self.target_tokens += record.target_tokens;
@@ -44,7 +51,7 @@ impl Interval {
     /// The last update with means and sums of all; `None` without an update.
     pub fn summary(&self) -> Option<UpdateRecord> {
         let last = self.last.clone()?;
-        let tokens = self.target_tokens.max(1) as f64;
+        let tokens = self.counted_tokens as f64;
         let (loss, nll) = (self.loss / tokens, self.nll / tokens);
         Some(UpdateRecord {
             loss,

@@ -1,0 +1,62 @@
+//! `ember score`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ember_data::corpus::read_lines;
+use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::score::score_pairs;
+use serde_json::json;
+
+use crate::console::print_result;
+use crate::device::{self, DeviceChoice};
+
+/// Print the log-probability of each given pair, in nats, one a line
+#[derive(Args)]
+pub struct Score {
+    /// The run folder of a trained model
+    run: PathBuf,
+    /// The source text
+    #[arg(long, value_name = "FILE")]
+    source: PathBuf,
+    /// The target text; line i translates line i of the source
+    #[arg(long, value_name = "FILE")]
+    target: PathBuf,
+    /// best, last, average, an update's number, or a checkpoint's folder
+    #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
+    checkpoint: String,
+    /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
+    #[arg(long, default_value_t, value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Score {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let device = device::open(self.device)?;
+        let trained = TrainedModel::load(&RunFolder::new(&self.run), &self.checkpoint, &device.device)?;
+        let (source, target) = (read_lines(&self.source)?, read_lines(&self.target)?);
+        anyhow::ensure!(
+            source.len() == target.len(),
+            "{} has {} lines, {} has {}\nhint: line i of the target must translate line i of the source",
+            self.source.display(),
+            source.len(),
+            self.target.display(),
+            target.len()
+        );
+        let scores = score_pairs(&trained, &source, &target);
+        if self.json {
+            print_result(&format!("{}\n", json!({ "lines": scores.len(), "pairs": scores })))?;
+        } else {
+            let lines: String = scores
+                .iter()
+                .map(|score| format!("{:.4}\n", score.log_probability))
+                .collect();
+            print_result(&lines)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

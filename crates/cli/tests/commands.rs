@@ -1,0 +1,288 @@
+//! The verbs on a small trained model, as a user calls them.
+
+mod common;
+
+use std::io::Write;
+use std::process::Stdio;
+use std::sync::OnceLock;
+
+use common::{Outcome, Workplace};
+
+/// One run, trained once for all tests of this file.
+fn trained() -> &'static Workplace {
+    static WORK: OnceLock<Workplace> = OnceLock::new();
+    WORK.get_or_init(|| {
+        let work = Workplace::new();
+        let settings = [
+            "--set",
+            "training.stop_after=\"300u\"",
+            "--set",
+            "validation.every=\"100u\"",
+            "--set",
+            "data.max_length=24",
+        ];
+        let outcome = work.train("run", &settings).ok();
+        assert!(outcome.stdout.starts_with("test BLEU "), "{}", outcome.stdout);
+        assert!(
+            outcome.stdout.trim_end().ends_with("|version:2.6.0"),
+            "{}",
+            outcome.stdout
+        );
+        assert_eq!(outcome.stdout.lines().count(), 1, "one line on stdout per test split");
+        work
+    })
+}
+
+fn translate(input: &str, more: &[&str]) -> Outcome {
+    let arguments = [&["translate", "runs/run", "--device", "flex"], more].concat();
+    let mut command = trained().ember(&arguments);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ember");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(input.as_bytes())
+        .expect("the input");
+    Outcome::new(child.wait_with_output().expect("ember"))
+}
+
+#[test]
+fn the_run_folder_holds_what_the_contract_names() {
+    let work = trained();
+    for name in [
+        "config.toml",
+        "tokenizer.json",
+        "data.json",
+        "train.log",
+        "metrics.jsonl",
+        "validations.tsv",
+    ] {
+        assert!(work.path(&format!("runs/run/{name}")).is_file(), "{name}");
+    }
+    for name in [
+        "model.safetensors",
+        "optimizer.safetensors",
+        "state.json",
+        "manifest.json",
+    ] {
+        assert!(
+            work.path(&format!("runs/run/checkpoints/300/{name}")).is_file(),
+            "{name}"
+        );
+    }
+    let names = std::fs::read_dir(work.path("runs/run")).expect("the run folder");
+    let names: Vec<_> = names
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .collect();
+    assert!(
+        names.iter().any(|name| name.starts_with("events.out.tfevents.")),
+        "{names:?}"
+    );
+    assert_eq!(work.read("runs/run/checkpoints/last").trim(), "300");
+    assert!(work.path("runs/.store").is_dir(), "the token store lies beside the run");
+    assert_eq!(work.losses("run").len(), 300);
+}
+
+#[test]
+fn one_line_out_for_each_line_in() {
+    let input = "a1 b2 c3\n\n  \nf0\u{2028}e1 d2\na1 b2";
+    let output = translate(input, &[]).ok().stdout;
+    let lines: Vec<&str> = output.split('\n').collect();
+    assert_eq!(lines.len(), 6, "five lines, each with its end: {output:?}");
+    assert_eq!((lines[1], lines[2], lines[5]), ("", "", ""));
+    assert!(!lines[0].is_empty() && !lines[4].is_empty());
+    assert_eq!(translate("", &[]).ok().stdout, "");
+}
+
+#[test]
+fn batches_and_order_change_nothing() {
+    let input = trained().read("test.src");
+    let whole = translate(&input, &[]).ok().stdout;
+    assert_eq!(translate(&input, &["--batch-tokens", "1"]).ok().stdout, whole);
+    let reversed: Vec<&str> = input.lines().rev().collect();
+    let reversed = translate(&(reversed.join("\n") + "\n"), &[]).ok().stdout;
+    assert_eq!(
+        reversed.lines().rev().collect::<Vec<_>>(),
+        whole.lines().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn n_best_and_scores() {
+    let output = translate("a1 b2 c3\nd4 e0\n", &["--n-best", "3", "--beam", "4", "--scores"])
+        .ok()
+        .stdout;
+    let lines: Vec<(f64, &str)> = output
+        .lines()
+        .map(|line| {
+            line.split_once('\t')
+                .map(|(score, text)| (score.parse().expect("a score"), text))
+                .expect("a TAB")
+        })
+        .collect();
+    assert_eq!(lines.len(), 6);
+    assert!(lines[0].0 >= lines[1].0 && lines[1].0 >= lines[2].0 && lines[3].0 >= lines[4].0);
+    assert_eq!(
+        lines[0].1,
+        translate("a1 b2 c3\n", &["--beam", "4"]).ok().stdout.trim_end()
+    );
+}
+
+#[test]
+fn a_line_beyond_the_models_length_is_split_and_never_dropped() {
+    let long = "a1 b2 c3 d4 e0. ".repeat(40);
+    let outcome = translate(&format!("a1 b2\n{long}\nc3\n"), &[]).ok();
+    assert!(
+        outcome.stderr.contains("line 2") && outcome.stderr.contains("parts"),
+        "{}",
+        outcome.stderr
+    );
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[1].split_whitespace().count() > 40, "{}", lines[1]);
+}
+
+#[test]
+fn attention_rows_add_up_to_one() {
+    let work = trained();
+    translate("a1 b2 c3\n\nd4\n", &["--attention", "attention.json"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&work.read("attention.json")).expect("JSON");
+    assert_eq!((json["layers"].as_u64(), json["heads"].as_u64()), (Some(1), Some(2)));
+    assert!(json["lines"][1].is_null());
+    let line = &json["lines"][0];
+    let rows = line["weights"][0][1].as_array().expect("the second head");
+    assert_eq!(rows.len(), line["target"].as_array().expect("pieces").len());
+    for row in rows {
+        let row: Vec<f64> = row
+            .as_array()
+            .expect("a row")
+            .iter()
+            .map(|weight| weight.as_f64().expect("a number"))
+            .collect();
+        assert_eq!(row.len(), line["source"].as_array().expect("pieces").len());
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn evaluate_a_model_and_evaluate_its_text_agree() {
+    let work = trained();
+    let model = work
+        .run(&["evaluate", "runs/run", "--split", "test", "--json", "--device", "flex"])
+        .ok()
+        .stdout;
+    let model: serde_json::Value = serde_json::from_str(&model).expect("one JSON object");
+    let best = work.read("runs/run/checkpoints/best").trim().to_owned();
+    let hypothesis = format!("runs/run/translations/test.{best}.txt");
+    let text = work
+        .run(&[
+            "evaluate",
+            "--hypothesis",
+            &hypothesis,
+            "--reference",
+            "test.tgt",
+            "--json",
+        ])
+        .ok()
+        .stdout;
+    let text: serde_json::Value = serde_json::from_str(&text).expect("one JSON object");
+    assert_eq!(model["metrics"], text["metrics"]);
+    assert_eq!(
+        (model["lines"].as_u64(), model["metrics"][0]["name"].as_str()),
+        (Some(20), Some("BLEU"))
+    );
+    let rows = model["by_length"].as_array().expect("rows");
+    assert_eq!(
+        rows.iter()
+            .map(|row| row["lines"].as_u64().expect("lines"))
+            .sum::<u64>(),
+        20
+    );
+}
+
+#[test]
+fn average_and_choice_of_checkpoint() {
+    let work = trained();
+    work.run(&["translate", "runs/run", "test.src", "--checkpoint", "average"])
+        .fails_with(&["ember average"]);
+    work.run(&["average", "runs/run", "--last", "9"]).fails_with(&["9"]);
+    work.run(&["average", "runs/run", "--last", "1"]).ok();
+    let of = |checkpoint: &str| {
+        work.run(&[
+            "translate",
+            "runs/run",
+            "test.src",
+            "--checkpoint",
+            checkpoint,
+            "--device",
+            "flex",
+        ])
+        .ok()
+        .stdout
+    };
+    assert_eq!(
+        of("average"),
+        of("last"),
+        "the mean of one checkpoint is the checkpoint"
+    );
+    assert_eq!(of("last"), of("300"));
+    assert_eq!(of("runs/run/checkpoints/200"), of("200"));
+    work.run(&["average", "runs/run", "--best", "3"]).ok();
+    work.run(&["translate", "runs/run", "test.src", "--checkpoint", "250"])
+        .fails_with(&["250", "100, 200, 300"]);
+}
+
+#[test]
+fn scores_of_pairs_are_those_of_the_search() {
+    let work = trained();
+    let line = translate("a1 b2 c3\n", &["--scores", "--length-penalty", "0", "--beam", "1"])
+        .ok()
+        .stdout;
+    let (score, text) = line.trim_end().split_once('\t').expect("a TAB");
+    work.write("one.src", "a1 b2 c3\n");
+    work.write("one.tgt", format!("{text}\n"));
+    let outcome = work
+        .run(&[
+            "score", "runs/run", "--source", "one.src", "--target", "one.tgt", "--device", "flex",
+        ])
+        .ok();
+    let (found, expected): (f64, f64) = (
+        outcome.stdout.trim().parse().expect("a number"),
+        score.parse().expect("a number"),
+    );
+    assert!((found - expected).abs() < 1e-3, "{found} against {expected}");
+}
+
+#[test]
+fn errors_have_exit_code_1_and_arguments_2() {
+    let work = trained();
+    work.run(&["translate", "nowhere"]).fails_with(&["nowhere", "hint"]);
+    work.run(&["translate", "runs"]).fails_with(&["config.toml", "hint"]);
+    work.run(&["translate", "runs/run", "missing.txt"])
+        .fails_with(&["missing.txt"]);
+    work.run(&["evaluate", "runs/run", "--split", "tset"])
+        .fails_with(&["tset", "test", "valid"]);
+    work.run(&["evaluate", "--hypothesis", "test.src", "--reference", "train.tgt"])
+        .fails_with(&["20", "400"]);
+    work.run(&["train", "missing.toml"]).fails_with(&["missing.toml"]);
+    work.train("typo", &["--set", "training.label_smooting=0.1"])
+        .fails_with(&["label_smoothing"]);
+    for arguments in [
+        &["evaluate"][..],
+        &["translate"],
+        &["train"],
+        &["fly"],
+        &["evaluate", "runs/run", "--metrics", "blue"],
+    ] {
+        assert_eq!(work.run(arguments).code, Some(2), "{arguments:?}");
+    }
+    assert!(
+        !work.path("runs/typo").exists(),
+        "nothing is written before the config is right"
+    );
+}

@@ -1,0 +1,86 @@
+//! Log-probabilities of given pairs.
+
+use burn::tensor::activation::log_softmax;
+use ember_data::batch::Batch;
+use ember_data::tokenizer::Side;
+use ember_model::dropout::DropoutStream;
+use ember_model::weights::host_values;
+use serde::Serialize;
+
+use crate::run::TrainedModel;
+use crate::tensors::BatchTensors;
+
+/// Target tokens scored at once, padding counted.
+const BATCH_TOKENS: usize = 2048;
+
+/// How probable a target is, given its source.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PairScore {
+    /// Sum of the tokens' log-probabilities, `</s>` included, in nats.
+    pub log_probability: f64,
+    /// Target tokens, `</s>` included.
+    pub tokens: usize,
+}
+
+/// Scores each target given the source of the same line; results in the order of the lines.
+///
+/// # Panics
+/// When there are more lines on one side.
+pub fn score_pairs(trained: &TrainedModel, source: &[String], target: &[String]) -> Vec<PairScore> {
+    assert_eq!(source.len(), target.len(), "lines are paired");
+    let tokenizer = &trained.tokenizer;
+    let pairs: Vec<(Vec<u32>, Vec<u32>)> = source
+        .iter()
+        .zip(target)
+        .map(|(source, target)| {
+            (
+                tokenizer.encode(Side::Source, source),
+                tokenizer.encode(Side::Target, target),
+            )
+        })
+        .collect();
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    let length = |index: usize| pairs[index].0.len().max(pairs[index].1.len()) + 1;
+    order.sort_by_key(|&index| (std::cmp::Reverse(length(index)), index));
+
+    let mut scores = vec![
+        PairScore {
+            log_probability: 0.0,
+            tokens: 0
+        };
+        pairs.len()
+    ];
+    let mut rest = &order[..];
+    while let Some(&longest) = rest.first() {
+        let (batch, behind) = rest.split_at((BATCH_TOKENS / length(longest)).clamp(1, rest.len()));
+        rest = behind;
+        let rows: Vec<_> = batch.iter().map(|&index| pairs[index].clone()).collect();
+        for (&index, log_probability) in batch.iter().zip(score_batch(trained, &Batch::from_pairs(&rows))) {
+            scores[index] = PairScore {
+                log_probability,
+                tokens: pairs[index].1.len() + 1,
+            };
+        }
+    }
+    scores
+}
+
+/// The log-probability of each row's target.
+fn score_batch(trained: &TrainedModel, batch: &Batch) -> Vec<f64> {
+    let tensors = BatchTensors::new(batch, &trained.device);
+    let hidden = trained
+        .model
+        .forward(&tensors.source, tensors.target_input, &mut DropoutStream::off());
+    let logits = hidden.matmul(trained.model.output_weight()); // [B * T, V]
+    let [cells, _] = logits.dims();
+    let found = log_softmax(logits, 1).gather(1, tensors.target_output.reshape([cells, 1]));
+    let found = host_values(found);
+    let rows = found
+        .chunks(batch.target_length)
+        .zip(batch.target_output.chunks(batch.target_length));
+    rows.map(|(found, ids)| {
+        let real = found.iter().zip(ids).filter(|(_, id)| **id != ember_model::PAD);
+        real.map(|(log_probability, _)| f64::from(*log_probability)).sum()
+    })
+    .collect()
+}

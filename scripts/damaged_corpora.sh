@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Tells what `ember train` does with every damaged corpus of a folder of NAME.src and NAME.tgt: exit code, pairs kept, message.
+#
+#     scripts/damaged_corpora.sh EMBER FOLDER
+set -euo pipefail
+
+if [[ $# -ne 2 ]]; then
+  sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+fi
+ember=$1 corpora=$(realpath "$2")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+for source in "$corpora"/*.src; do
+  name=$(basename "$source" .src)
+  cat >"$folder/config.toml" <<TOML
+name = "$name"
+[data]
+source = "src"
+target = "tgt"
+train = "$corpora/$name"
+valid = "$corpora/$name"
+[tokenizer]
+kind = "bpe"
+vocabulary = 400
+[model]
+d_model = 32
+encoder_layers = 1
+decoder_layers = 1
+n_heads = 2
+d_ff = 64
+[training]
+batch_tokens = 1024
+stop_after = "2u"
+[decoding]
+max_length_ratio = 0.1
+TOML
+  code=0
+  "$ember" train "$folder/config.toml" --run-dir "$folder/$name" >"$folder/out" 2>"$folder/err" || code=$?
+  if grep -q panicked "$folder/err"; then code="$code PANIC"; fi
+  if [[ $code == 0 ]]; then
+    what=$(grep 'training pairs' "$folder/err")
+  else
+    what=$(sed "s#$corpora/##g" "$folder/err" | grep -v '^training' | tr '\n' ' ')
+  fi
+  printf '| %s | %s | %s |\n' "$name" "$code" "$what"
+done
