@@ -40,7 +40,7 @@ TOML
   "$ember" train "$folder/config.toml" --run-dir "$folder/$name" >"$folder/out" 2>"$folder/err" || code=$?
   if grep -q panicked "$folder/err"; then code="$code PANIC"; fi
   if [[ $code == 0 ]]; then
-    what=$(grep 'training pairs' "$folder/err")
+    what=$(sed "s#$corpora/##g" "$folder/err" | grep -E 'training pairs|was removed|was kept' | paste -sd ';' | sed 's/;/; /g')
   else
     what=$(sed "s#$corpora/##g" "$folder/err" | grep -v '^training' | tr '\n' ' ')
   fi

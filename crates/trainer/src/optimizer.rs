@@ -62,11 +62,6 @@ impl Optimizer {
         }
     }
 
-    /// Steps taken.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
     /// Changes every parameter that has a gradient. Gradients are multiplied by `gradient_scale` first.
     pub fn step<M: Module>(
         &mut self,
@@ -287,4 +282,138 @@ pub fn gradient_norm<M: Module>(model: &M, gradients: &GradientsParams) -> f64 {
         .map(f64::from)
         .sum::<f64>()
         .sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ember_model::weights::export;
+
+    #[derive(Module, Debug)]
+    struct Two {
+        matrix: Param<Tensor<2>>,
+        vector: Param<Tensor<1>>,
+    }
+
+    fn two(device: &Device) -> Two {
+        Two {
+            matrix: Param::from_tensor(Tensor::from_floats([[0.5, -1.0], [2.0, 0.25]], device).require_grad()),
+            vector: Param::from_tensor(Tensor::from_floats([1.0, -3.0], device).require_grad()),
+        }
+    }
+
+    /// Gradients of `Σ matrix² + Σ vector²`: twice the values.
+    fn gradients(model: &Two) -> GradientsParams {
+        let loss = (model.matrix.val() * model.matrix.val()).sum() + (model.vector.val() * model.vector.val()).sum();
+        GradientsParams::from_grads(loss.backward(), model)
+    }
+
+    /// The equations above for one number, in f64.
+    struct Scalar {
+        weight: f64,
+        mean: f64,
+        square: f64,
+        average: f64,
+    }
+
+    impl Scalar {
+        fn step(&mut self, gradient: f64, t: i32, rate: f64, decay: f64, ema: f64) {
+            let (beta1, beta2, epsilon) = (0.9, 0.98, 1e-9);
+            self.mean = beta1 * self.mean + (1.0 - beta1) * gradient;
+            self.square = beta2 * self.square + (1.0 - beta2) * gradient * gradient;
+            let mean = self.mean / (1.0 - f64::powi(beta1, t));
+            let square = self.square / (1.0 - f64::powi(beta2, t));
+            self.weight -= rate * (mean / (square.sqrt() + epsilon) + decay * self.weight);
+            let d = if t == 1 {
+                0.0
+            } else {
+                f64::min(ema, f64::from(1 + t) / f64::from(10 + t))
+            };
+            self.average = d * self.average + (1.0 - d) * self.weight;
+        }
+    }
+
+    fn check(config: OptimizerConfig, decay: f64, scale: f64) {
+        let device = Device::flex().autodiff();
+        let mut model = two(&device);
+        let mut optimizer = Optimizer::new(&config, 0.5);
+        let mut expected = Scalar {
+            weight: -3.0,
+            mean: 0.0,
+            square: 0.0,
+            average: 0.0,
+        };
+        for t in 1..=20 {
+            let rate = 0.1 / f64::from(t);
+            expected.step(2.0 * expected.weight * scale, t, rate, decay, 0.5);
+            let gradients = gradients(&model);
+            model = optimizer.step(model, gradients, rate, scale);
+        }
+        let weights = export(&model);
+        assert!((f64::from(weights["vector"].values[1]) - expected.weight).abs() < 1e-5);
+        let average = optimizer.average(&weights).expect("an average is kept");
+        assert!((f64::from(average["vector"].values[1]) - expected.average).abs() < 1e-5);
+        assert_eq!(average["matrix"].shape, [2, 2]);
+    }
+
+    #[test]
+    fn adam_follows_its_equations() {
+        check(
+            OptimizerConfig::Adam {
+                beta1: 0.9,
+                beta2: 0.98,
+                epsilon: 1e-9,
+            },
+            0.0,
+            1.0,
+        );
+    }
+
+    #[test]
+    fn adamw_decays_and_gradients_are_scaled() {
+        check(
+            OptimizerConfig::Adamw {
+                beta1: 0.9,
+                beta2: 0.98,
+                epsilon: 1e-9,
+                weight_decay: 0.1,
+            },
+            0.1,
+            0.25,
+        );
+    }
+
+    #[test]
+    fn what_is_exported_goes_on_as_if_never_stopped() {
+        let device = Device::flex().autodiff();
+        let config = OptimizerConfig::default();
+        let mut model = two(&device);
+        let mut optimizer = Optimizer::new(&config, 0.9);
+        let step = |model: Two, optimizer: &mut Optimizer| {
+            let gradients = gradients(&model);
+            optimizer.step(model, gradients, 0.1, 1.0)
+        };
+        for _ in 0..3 {
+            model = step(model, &mut optimizer);
+        }
+        let mut resumed = Optimizer::new(&config, 0.9);
+        let average = optimizer.average(&export(&model));
+        resumed
+            .import(optimizer.export(), average, 3, &Device::flex())
+            .expect("both means of every parameter");
+        let other = step(model.clone(), &mut resumed);
+        model = step(model, &mut optimizer);
+        assert_eq!(export(&other), export(&model));
+        assert_eq!(resumed.average(&export(&other)), optimizer.average(&export(&model)));
+    }
+
+    #[test]
+    fn norms_and_sums_of_gradients() {
+        let device = Device::flex().autodiff();
+        let model = two(&device);
+        let squares: f64 = [0.5f64, -1.0, 2.0, 0.25, 1.0, -3.0].iter().map(|w| 4.0 * w * w).sum();
+        assert!((gradient_norm(&model, &gradients(&model)) - squares.sqrt()).abs() < 1e-5);
+        let twice = add_gradients(&model, gradients(&model), gradients(&model));
+        assert!((gradient_norm(&model, &twice) - 2.0 * squares.sqrt()).abs() < 1e-5);
+    }
 }
