@@ -27,8 +27,9 @@ done=0 in_checkpoint=0
 while ((done < kills)); do
   "${killed[@]}" >"$folder/killed.log" 2>&1 &
   child=$!
-  # Between nothing and a third of the whole run: some kills come before the first update, some while a checkpoint is written.
-  sleep "$(awk -v l="$length" -v r=$RANDOM 'BEGIN { print l / 3 * r / 32768 }')"
+  # On average the run's length divided by the kills: what each kill undoes keeps the run from ending too early. Some come
+  # before the first update, some while a checkpoint is written.
+  sleep "$(awk -v l="$length" -v k="$kills" -v r=$RANDOM 'BEGIN { print 2 * l / k * r / 32768 }')"
   if ! kill -9 "$child" 2>/dev/null; then
     wait "$child"
     echo "the run ended after $done kills; the config is too short for $kills" >&2
