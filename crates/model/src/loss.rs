@@ -219,13 +219,9 @@ mod tests {
                 hidden_gradient[place]
             );
         }
-        for place in 0..width * vocabulary {
+        for (place, gradient) in weight_gradient.iter().enumerate() {
             let slope = slope(&weight_values, place, &|weight| value(&hidden_values, weight));
-            assert!(
-                (slope - weight_gradient[place]).abs() < 0.2,
-                "{slope} against {}",
-                weight_gradient[place]
-            );
+            assert!((slope - gradient).abs() < 0.2, "{slope} against {gradient}");
         }
     }
 }

@@ -81,36 +81,37 @@ fn ranked(run: &RunFolder, existing: &[u64]) -> Result<Vec<u64>> {
 
 /// The mean of the checkpoints' weights, summed in f64 one after another.
 fn mean(folders: &[PathBuf]) -> Result<Weights> {
-    let count = folders.len();
-    let read = |index: usize| weights_file::read(&folders[index].join(MODEL_FILE));
-    let mut weights = read(0)?;
-    let mut sums: Vec<Vec<f64>> = weights
-        .values()
-        .map(|weight| weight.values.iter().map(|value| f64::from(*value)).collect())
-        .collect();
-    for index in 1..count {
-        let more = read(index)?;
-        let same_shapes = more.len() == weights.len()
-            && more
-                .iter()
-                .zip(&weights)
-                .all(|((a, x), (b, y))| a == b && x.shape == y.shape);
-        if !same_shapes {
-            return Err(CheckpointError::Damaged {
-                path: folders[index].join(MODEL_FILE),
-                message: "its parameters are not those of the other checkpoints".into(),
-                hint: "was a folder of another run copied here?".into(),
-            }
-            .into());
+    let mut weights = Weights::new();
+    let mut sums: Vec<Vec<f64>> = Vec::new();
+    for folder in folders {
+        let path = folder.join(MODEL_FILE);
+        let more = weights_file::read(&path)?;
+        if weights.is_empty() {
+            sums = more.values().map(|weight| vec![0.0; weight.values.len()]).collect();
+        } else if !same_shapes(&weights, &more) {
+            let message = "its parameters are not those of the other checkpoints".into();
+            let hint = "was a folder of another run copied here?".into();
+            return Err(CheckpointError::Damaged { path, message, hint }.into());
         }
         for (sum, weight) in sums.iter_mut().zip(more.values()) {
             sum.iter_mut()
                 .zip(&weight.values)
                 .for_each(|(sum, value)| *sum += f64::from(*value));
         }
+        weights = more;
     }
     for (weight, sum) in weights.values_mut().zip(sums) {
-        weight.values = sum.into_iter().map(|sum| (sum / count as f64) as f32).collect();
+        weight.values = sum.into_iter().map(|sum| (sum / folders.len() as f64) as f32).collect();
     }
     Ok(weights)
+}
+
+fn same_shapes(one: &Weights, other: &Weights) -> bool {
+    let shapes = |weights: &Weights| {
+        weights
+            .iter()
+            .map(|(name, w)| (name.clone(), w.shape.clone()))
+            .collect::<Vec<_>>()
+    };
+    shapes(one) == shapes(other)
 }

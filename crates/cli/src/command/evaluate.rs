@@ -1,6 +1,6 @@
 //! `ember evaluate`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -89,7 +89,7 @@ impl Evaluate {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn score_text(&self, hypothesis: &PathBuf) -> anyhow::Result<Scores> {
+    fn score_text(&self, hypothesis: &Path) -> anyhow::Result<Scores> {
         let started = std::time::Instant::now();
         let hypotheses = read_lines(hypothesis)?;
         let references = self.references()?;
