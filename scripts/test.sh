@@ -58,6 +58,10 @@ if [[ $(uname -s) == Linux ]] && ! has_vulkan; then
     install_vulkan
 fi
 
+if [[ $(uname -s) == Linux ]] && has_vulkan; then
+    export EMBER_REQUIRE_WGPU=1 # a driver is there, so a wgpu test that cannot run is a fault
+fi
+
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace --features wgpu
     cargo test --workspace --features wgpu --doc # nextest leaves these out

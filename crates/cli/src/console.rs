@@ -138,7 +138,7 @@ pub fn print_error(error: &anyhow::Error) {
 }
 
 /// Nobody may be listening any more; that is no reason to stop the work.
-fn print_to_stderr(text: &str) {
+pub fn print_to_stderr(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 

@@ -6,6 +6,7 @@
 //! device     which backend, chosen at run time
 //! console    progress bars on a terminal, lines elsewhere
 //! allocator  mimalloc, told to keep what it has
+//! warnings   what the libraries warn of
 //! signals    SIGINT and SIGTERM save and stop
 //! ```
 //!
@@ -16,6 +17,7 @@ mod command;
 mod console;
 mod device;
 mod signals;
+mod warnings;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     allocator::keep_memory();
+    warnings::show();
     let arguments = command::Arguments::parse();
     match command::run(arguments) {
         Ok(code) => code,

@@ -55,6 +55,10 @@ fn wgpu_agrees_with_flex() {
     let work = Workplace::new();
     let devices = work.run(&["devices"]).ok().stdout;
     if !devices.contains("wgpu:0") {
+        assert!(
+            std::env::var_os("EMBER_REQUIRE_WGPU").is_none(),
+            "a driver is installed, but found was: {devices}"
+        );
         eprintln!("skipped: no GPU and no software Vulkan driver; scripts/test.sh installs one on Debian");
         return;
     }
