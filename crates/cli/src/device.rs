@@ -100,12 +100,17 @@ pub fn open(choice: DeviceChoice) -> anyhow::Result<OpenDevice> {
 
 /// The GPU backends that are compiled in, and errors in the place of the others.
 pub mod gpu {
+    #[cfg(feature = "wgpu")]
+    use burn::tensor::DeviceKind;
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    use burn::tensor::DeviceType;
+
     use super::*;
 
     /// Names of the GPUs that wgpu finds, in the order of their index.
     #[cfg(feature = "wgpu")]
     pub fn wgpu_names() -> Option<Vec<String>> {
-        let devices = quietly(|| Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()).unwrap_or_default();
+        let devices = quietly(|| Device::enumerate(DeviceType::Wgpu).into_vec()).unwrap_or_default();
         Some(
             devices
                 .iter()
@@ -122,10 +127,10 @@ pub mod gpu {
 
     #[cfg(feature = "wgpu")]
     pub(super) fn open_wgpu(index: Option<usize>) -> anyhow::Result<Device> {
-        let mut devices = quietly(|| Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()).unwrap_or_default();
+        let mut devices = quietly(|| Device::enumerate(DeviceType::Wgpu).into_vec()).unwrap_or_default();
         let count = devices.len();
         match index {
-            None if count > 0 => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            None if count > 0 => Ok(Device::wgpu(DeviceKind::DefaultDevice)),
             Some(index) if index < count => Ok(devices.swap_remove(index)),
             _ => anyhow::bail!(
                 "device wgpu{} is not there: {count} found\nhint: install the GPU's Vulkan driver; \
@@ -143,7 +148,7 @@ pub mod gpu {
     /// NVIDIA cards that CUDA finds; 0 where CUDA is not compiled in.
     #[cfg(feature = "cuda")]
     pub fn cuda_devices() -> usize {
-        quietly(|| Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().len()).unwrap_or(0)
+        quietly(|| Device::enumerate(DeviceType::Cuda).into_vec().len()).unwrap_or(0)
     }
 
     /// `0`: not compiled in.
