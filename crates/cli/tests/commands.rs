@@ -13,11 +13,16 @@ fn trained() -> &'static Workplace {
     static WORK: OnceLock<Workplace> = OnceLock::new();
     WORK.get_or_init(|| {
         let work = Workplace::new();
+        // Long enough for the model to end its sentences by itself.
         let settings = [
             "--set",
-            "training.stop_after=\"300u\"",
+            "training.stop_after=\"600u\"",
             "--set",
-            "validation.every=\"100u\"",
+            "training.schedule={ kind = \"constant\", peak = 3e-3, warmup = 50 }",
+            "--set",
+            "model.dropout=0.0",
+            "--set",
+            "validation.every=\"200u\"",
             "--set",
             "data.max_length=24",
         ];
@@ -71,7 +76,7 @@ fn the_run_folder_holds_what_the_contract_names() {
         "manifest.json",
     ] {
         assert!(
-            work.path(&format!("runs/run/checkpoints/300/{name}")).is_file(),
+            work.path(&format!("runs/run/checkpoints/600/{name}")).is_file(),
             "{name}"
         );
     }
@@ -83,9 +88,9 @@ fn the_run_folder_holds_what_the_contract_names() {
         names.iter().any(|name| name.starts_with("events.out.tfevents.")),
         "{names:?}"
     );
-    assert_eq!(work.read("runs/run/checkpoints/last").trim(), "300");
+    assert_eq!(work.read("runs/run/checkpoints/last").trim(), "600");
     assert!(work.path("runs/.store").is_dir(), "the token store lies beside the run");
-    assert_eq!(work.losses("run").len(), 300);
+    assert_eq!(work.losses("run").len(), 600);
 }
 
 #[test]
@@ -230,11 +235,11 @@ fn average_and_choice_of_checkpoint() {
         of("last"),
         "the mean of one checkpoint is the checkpoint"
     );
-    assert_eq!(of("last"), of("300"));
-    assert_eq!(of("runs/run/checkpoints/200"), of("200"));
+    assert_eq!(of("last"), of("600"));
+    assert_eq!(of("runs/run/checkpoints/400"), of("400"));
     work.run(&["average", "runs/run", "--best", "3"]).ok();
     work.run(&["translate", "runs/run", "test.src", "--checkpoint", "250"])
-        .fails_with(&["250", "100, 200, 300"]);
+        .fails_with(&["250", "200, 400, 600"]);
 }
 
 #[test]
