@@ -4,47 +4,13 @@
 
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::activation::softmax;
+use ember_kernels::attention::{self, Projections, attention, attention_weights, split_heads};
+use ember_kernels::linear::linear;
+
+pub use ember_kernels::attention::Mask;
 
 use crate::config::ModelConfig;
-use crate::dropout::{DropoutStream, dropout};
-use crate::linear::linear;
-
-/// Added to the score of a key that must not be seen; large enough that its weight is exactly zero.
-const HIDDEN: f32 = -1.0e9;
-
-/// `softmax(Q K^T / sqrt(d_k)) V` (eq. 1) for every head, with dropout on the weights.
-///
-/// # Shapes
-/// - `query`: `[B, T, D]`; `key`, `value`: `[B, S, D]`, the heads side by side
-/// - `mask`: added to the scores, broadcast to `[B, H, T, S]`; see [`padding_mask`] and [`look_ahead_mask`]
-/// - result: `[B, T, D]`
-pub fn attention(
-    [query, key, value]: [Tensor<3>; 3],
-    mask: Option<Tensor<4>>,
-    heads: &Heads,
-    stream: &mut DropoutStream,
-) -> Tensor<3> {
-    let weights = attention_weights(heads.split(query), heads.split(key), mask);
-    let weights = dropout(weights, heads.dropout, stream);
-    heads.merge(weights.matmul(heads.split(value)))
-}
-
-/// `softmax(Q K^T / sqrt(d_k))`: how much each query takes from each key; every row adds up to 1.
-///
-/// # Shapes
-/// - `query`: `[B, H, T, d_k]`, `key`: `[B, H, S, d_k]`, `mask` as in [`attention`]
-/// - result: `[B, H, T, S]`
-pub fn attention_weights(query: Tensor<4>, key: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
-    let [_, _, _, d_k] = query.dims();
-    let query = query.div_scalar((d_k as f64).sqrt());
-    let scores = query.matmul(key.transpose()); // [B, H, T, S]
-    let scores = match mask {
-        Some(mask) => scores + mask,
-        None => scores,
-    };
-    softmax(scores, 3)
-}
+use crate::pass::Pass;
 
 /// How a model's width is divided among heads.
 #[derive(Module, Debug)]
@@ -53,45 +19,6 @@ pub struct Heads {
     pub count: usize,
     /// Dropout rate on the weights.
     pub dropout: f64,
-}
-
-impl Heads {
-    /// `[B, L, D]` to `[B, H, L, d_k]`.
-    pub fn split(&self, x: Tensor<3>) -> Tensor<4> {
-        let [batch, length, d_model] = x.dims();
-        x.reshape([batch, length, self.count, d_model / self.count])
-            .swap_dims(1, 2)
-    }
-
-    /// `[B, H, L, d_k]` to `[B, L, D]`.
-    pub fn merge(&self, x: Tensor<4>) -> Tensor<3> {
-        let [batch, heads, length, d_k] = x.dims();
-        x.swap_dims(1, 2).reshape([batch, length, heads * d_k])
-    }
-}
-
-/// Hides keys that are padding.
-///
-/// # Shapes
-/// - `lengths`: real tokens of each row, from 1 to `longest`
-/// - result: `[B, 1, 1, longest]`, 0 where a key is real
-pub fn padding_mask(lengths: &[usize], longest: usize, device: &Device) -> Tensor<4> {
-    let mask: Vec<f32> = lengths
-        .iter()
-        .flat_map(|&length| (0..longest).map(move |position| if position < length { 0.0 } else { HIDDEN }))
-        .collect();
-    Tensor::from_data(TensorData::new(mask, [lengths.len(), 1, 1, longest]), device)
-}
-
-/// Hides what comes later: position i sees 1..=i. Padding stands at the end, so that no real position sees it.
-///
-/// # Shapes
-/// - result: `[1, 1, length, length]`
-pub fn look_ahead_mask(length: usize, device: &Device) -> Tensor<4> {
-    let mask: Vec<f32> = (0..length)
-        .flat_map(|query| (0..length).map(move |key| if key <= query { 0.0 } else { HIDDEN }))
-        .collect();
-    Tensor::from_data(TensorData::new(mask, [1, 1, length, length]), device)
 }
 
 /// Multi-head attention (section 3.2.2): linear maps in front of the heads, one behind their concatenation.
@@ -125,25 +52,40 @@ impl MultiHeadAttention {
         }
     }
 
-    /// Queries from `x`, keys and values from `memory` (`x` itself in self-attention).
+    /// Queries, keys and values all from `x`.
     ///
     /// # Shapes
-    /// - `x`: `[B, T, D]`, `memory`: `[B, S, D]`, `mask` as in [`attention`]
-    /// - result: `[B, T, D]`
-    pub fn forward(&self, x: Tensor<3>, memory: Tensor<3>, mask: Tensor<4>, stream: &mut DropoutStream) -> Tensor<3> {
-        let query = linear(&self.query, x);
-        let key = linear(&self.key, memory.clone());
-        let value = linear(&self.value, memory);
-        linear(
-            &self.output,
-            attention([query, key, value], Some(mask), &self.heads, stream),
-        )
+    /// - `x` and result: `[B, L, D]`
+    pub fn to_itself(&self, x: Tensor<3>, mask: &Mask, pass: &mut Pass) -> Tensor<3> {
+        let rows = linear(&[&self.query, &self.key, &self.value], x, pass.precision()); // [B, L, 3 D]
+        self.mix(Projections::Own(rows), mask, pass)
     }
 
-    /// The weights alone, as [`MultiHeadAttention::forward`] would use them without dropout: `[B, H, T, S]`.
-    pub fn weights(&self, x: Tensor<3>, memory: Tensor<3>, mask: Tensor<4>) -> Tensor<4> {
-        let query = self.heads.split(linear(&self.query, x));
-        let key = self.heads.split(linear(&self.key, memory));
+    /// Queries from `x`, keys and values from `memory`.
+    ///
+    /// # Shapes
+    /// - `x` and result: `[B, T, D]`, `memory`: `[B, S, D]`
+    pub fn to_memory(&self, x: Tensor<3>, memory: Tensor<3>, mask: &Mask, pass: &mut Pass) -> Tensor<3> {
+        let query = linear(&[&self.query], x, pass.precision());
+        let memory = linear(&[&self.key, &self.value], memory, pass.precision()); // [B, S, 2 D]
+        self.mix(Projections::Memory(query, memory), mask, pass)
+    }
+
+    fn mix(&self, projections: Projections, mask: &Mask, pass: &mut Pass) -> Tensor<3> {
+        let heads = attention::Heads {
+            count: self.heads.count,
+            dropout: pass.dropout(self.heads.dropout),
+        };
+        linear(&[&self.output], attention(projections, mask, heads), pass.precision())
+    }
+
+    /// The weights alone, as [`MultiHeadAttention::to_memory`] would use them without dropout: `[B, H, T, S]`.
+    pub fn weights(&self, x: Tensor<3>, memory: Tensor<3>, mask: &Mask) -> Tensor<4> {
+        let [_, keys, _] = memory.dims();
+        let mask = mask.tensor(keys, &x.device());
+        let precision = Pass::inference().precision();
+        let query = split_heads(linear(&[&self.query], x, precision), self.heads.count);
+        let key = split_heads(linear(&[&self.key], memory, precision), self.heads.count);
         attention_weights(query, key, Some(mask))
     }
 }
@@ -158,6 +100,7 @@ pub(crate) fn zero_linear(d_in: usize, d_out: usize, device: &Device) -> Linear 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ember_kernels::Dropout;
 
     /// Three inputs of width four, mapped by small integer matrices, as worked through in the notes.
     #[test]
@@ -176,12 +119,8 @@ mod tests {
         let scores = query.clone().matmul(key.clone().transpose());
         assert_eq!(scores.to_vec_f32(), [2., 4., 4., 4., 16., 12., 4., 12., 10.]);
 
-        let heads = Heads { count: 1, dropout: 0.0 };
-        let weights = attention_weights(
-            heads.split(query.clone().unsqueeze()),
-            heads.split(key.clone().unsqueeze()),
-            None,
-        );
+        let one_head = |x: &Tensor<2>| split_heads(x.clone().unsqueeze(), 1);
+        let weights = attention_weights(one_head(&query), one_head(&key), None);
         let expected = [
             1.3613e-01, 4.3194e-01, 4.3194e-01, 8.9045e-04, 9.0884e-01, 9.0267e-02, 7.4449e-03, 7.5471e-01, 2.3785e-01,
         ];
@@ -194,8 +133,10 @@ mod tests {
             );
         }
 
-        let stream = &mut DropoutStream::off();
-        let context = attention([query, key, value].map(|x| x.unsqueeze()), None, &heads, stream).to_vec_f32();
+        let rows = Tensor::cat(vec![query, key, value], 1).unsqueeze(); // [1, 3, 9]
+        let heads = attention::Heads { count: 1, dropout: Dropout::OFF };
+        let all = Mask::Padding([3].into());
+        let context = attention(Projections::Own(rows), &all, heads).to_vec_f32();
         let expected = [1.8639, 6.3194, 1.7042, 1.9991, 7.8141, 0.2735, 1.9926, 7.4796, 0.7359];
         for (number, expected) in context.iter().zip(expected) {
             assert!((number - expected).abs() < 1e-4, "{number} instead of {expected}");
@@ -206,9 +147,9 @@ mod tests {
     fn hidden_keys_have_no_weight_at_all() {
         let device = Device::flex();
         let key = Tensor::<4>::from_floats([[[[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]]], &device);
-        let weights = attention_weights(key.clone(), key.clone(), Some(padding_mask(&[2], 3, &device))).to_vec_f32();
+        let weights = attention_weights(key.clone(), key.clone(), Some(Mask::Padding([2].into()).tensor(3, &device))).to_vec_f32();
         assert_eq!([weights[2], weights[5], weights[8]], [0.0; 3]);
-        let weights = attention_weights(key.clone(), key, Some(look_ahead_mask(3, &device))).to_vec_f32();
+        let weights = attention_weights(key.clone(), key, Some(Mask::LookAhead.tensor(3, &device))).to_vec_f32();
         assert_eq!([weights[1], weights[2], weights[5]], [0.0; 3]);
         assert_eq!(weights[0], 1.0);
     }

@@ -3,9 +3,11 @@
 //! N rows (B sentences times K beams), H heads, d_k = D / H, M longest output, S source length.
 
 use burn::prelude::*;
+use ember_kernels::Precision;
+use ember_kernels::attention::{attention_weights, merge_heads, split_heads};
+use ember_kernels::linear::linear;
 
-use crate::attention::{Heads, MultiHeadAttention, attention_weights};
-use crate::linear::linear;
+use crate::attention::MultiHeadAttention;
 
 /// The caches of all decoder layers.
 pub struct DecoderCache {
@@ -34,15 +36,14 @@ impl LayerCache {
         max_length: usize,
     ) -> Self {
         let [batch, _, d_model] = memory.dims();
-        let heads = &self_attention.heads;
-        let shape = [batch * beam, heads.count, max_length, d_model / heads.count];
+        let heads = self_attention.heads.count;
+        let shape = [batch * beam, heads, max_length, d_model / heads];
         let room = || Tensor::zeros(shape, &memory.device());
-        let heads = &cross_attention.heads;
-        let keys = heads.split(linear(&cross_attention.key, memory.clone()));
-        let values = heads.split(linear(&cross_attention.value, memory.clone()));
+        let maps = [&cross_attention.key, &cross_attention.value];
+        let memory = maps.map(|map| split_heads(linear(&[map], memory.clone(), Precision::Fp32), heads));
         Self {
             target: [room(), room()],
-            memory: [keys, values],
+            memory,
         }
     }
 
@@ -79,23 +80,23 @@ impl DecoderCache {
 
     /// Self-attention of one new position: `x` and result `[N, 1, D]`.
     pub(crate) fn self_attention(&mut self, layer: usize, block: &MultiHeadAttention, x: Tensor<3>) -> Tensor<3> {
-        let heads = &block.heads;
-        let query = heads.split(linear(&block.query, x.clone()));
-        let new = [&block.key, &block.value].map(|map| heads.split(linear(map, x.clone())));
+        let map = |map| split_heads(linear(&[map], x.clone(), Precision::Fp32), block.heads.count);
+        let query = map(&block.query);
+        let new = [&block.key, &block.value].map(map);
         let [keys, values] = self.layers[layer].append(self.length, new);
         let context = attention_weights(query, keys, None).matmul(values);
-        linear(&block.output, heads.merge(context))
+        linear(&[&block.output], merge_heads(context), Precision::Fp32)
     }
 
     /// Attention over the encoder's output: `x` and result `[N, 1, D]`. A sentence's beams are its queries' positions.
     pub(crate) fn cross_attention(&mut self, layer: usize, block: &MultiHeadAttention, x: Tensor<3>) -> Tensor<3> {
         let [rows, _, d_model] = x.dims();
         let batch = rows / self.beam;
-        let heads: &Heads = &block.heads;
-        let query = heads.split(linear(&block.query, x).reshape([batch, self.beam, d_model])); // [B, H, K, d_k]
+        let query = linear(&[&block.query], x, Precision::Fp32).reshape([batch, self.beam, d_model]);
+        let query = split_heads(query, block.heads.count); // [B, H, K, d_k]
         let [keys, values] = self.layers[layer].memory.clone();
         let context = attention_weights(query, keys, Some(self.memory_mask.clone())).matmul(values);
-        linear(&block.output, heads.merge(context)).reshape([rows, 1, d_model])
+        linear(&[&block.output], merge_heads(context), Precision::Fp32).reshape([rows, 1, d_model])
     }
 
     /// Makes row i continue what row `order[i]` holds. Only the positions in use move.

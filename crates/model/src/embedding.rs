@@ -5,11 +5,12 @@
 
 use burn::nn::{Embedding, EmbeddingConfig, Initializer};
 use burn::prelude::*;
+use ember_kernels::embedding;
 
 use crate::config::{ModelConfig, PositionMerge};
-use crate::dropout::{DropoutStream, dropout};
+use crate::pass::Pass;
 
-/// What [`embed`] does around the table look-up; the same for source and target.
+/// What [`EmbeddingRule::embed`] does around the table look-up; the same for source and target.
 #[derive(Module, Debug)]
 pub struct EmbeddingRule {
     scale: f64,
@@ -36,18 +37,17 @@ impl EmbeddingRule {
     /// # Shapes
     /// - `ids`: `[B, L]`
     /// - result: `[B, L, d_model]`
-    pub fn embed(&self, table: &Embedding, ids: Tensor<2, Int>, start: usize, stream: &mut DropoutStream) -> Tensor<3> {
-        let [batch, length] = ids.dims();
-        let x = table.forward(ids).mul_scalar(self.scale); // [B, L, width]
-        let [_, _, width] = x.dims();
-        let encoding = TensorData::new(positional_encoding(start, length, width), [1, length, width]);
-        let encoding = Tensor::<3>::from_data(encoding, &x.device());
-        let x = if self.concat {
-            Tensor::cat(vec![x, encoding.expand([batch, length, width])], 2)
-        } else {
-            x + encoding
+    pub fn embed(&self, table: &Embedding, ids: Tensor<2, Int>, start: usize, pass: &mut Pass) -> Tensor<3> {
+        let table = table.weight.val();
+        let [_, length] = ids.dims();
+        let [_, width] = table.dims();
+        let rule = embedding::EmbeddingRule {
+            scale: self.scale,
+            positions: positional_encoding(start, length, width).into(),
+            concat: self.concat,
+            dropout: pass.dropout(self.dropout),
         };
-        dropout(x, self.dropout, stream)
+        embedding::embed(table, ids, rule)
     }
 }
 

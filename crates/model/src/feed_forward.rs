@@ -2,12 +2,12 @@
 
 use burn::nn::Linear;
 use burn::prelude::*;
-use burn::tensor::activation::{gelu, relu, silu};
+use ember_kernels::activation::{self, activate};
+use ember_kernels::linear::linear;
 
 use crate::attention::zero_linear;
 use crate::config::{Activation, ModelConfig};
-use crate::dropout::{DropoutStream, dropout};
-use crate::linear::linear;
+use crate::pass::Pass;
 
 /// `FFN(x) = dropout(activation(x W_1 + b_1)) W_2 + b_2`.
 #[derive(Module, Debug)]
@@ -38,18 +38,15 @@ impl FeedForward {
 
     /// # Shapes
     /// - `x` and result: `[B, L, D]`
-    pub fn forward(&self, x: Tensor<3>, stream: &mut DropoutStream) -> Tensor<3> {
-        let gate = self.gate.as_ref().map(|gate| linear(gate, x.clone()));
-        let inner = activate(self.activation, linear(&self.inner, x), gate); // [B, L, d_ff]
-        linear(&self.outer, dropout(inner, self.dropout, stream))
-    }
-}
-
-/// The activation; `gate` is what SwiGLU multiplies by.
-fn activate(activation: Activation, x: Tensor<3>, gate: Option<Tensor<3>>) -> Tensor<3> {
-    match (activation, gate) {
-        (Activation::Swiglu, Some(gate)) => silu(gate) * x,
-        (Activation::Gelu, _) => gelu(x),
-        _ => relu(x),
+    pub fn forward(&self, x: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
+        let maps: Vec<&Linear> = [Some(&self.inner), self.gate.as_ref()].into_iter().flatten().collect();
+        let activation = match self.activation {
+            Activation::Relu => activation::Activation::Relu,
+            Activation::Gelu => activation::Activation::Gelu,
+            Activation::Swiglu => activation::Activation::Swiglu,
+        };
+        let inner = linear(&maps, x, pass.precision()); // [B, L, d_ff], or the gate beside it [B, L, 2 d_ff]
+        let inner = activate(activation, inner, pass.dropout(self.dropout)); // [B, L, d_ff]
+        linear(&[&self.outer], inner, pass.precision())
     }
 }

@@ -2,22 +2,20 @@
 //!
 //! ```text
 //! config        the [model] and [decoding] sections
-//! linear        y = x W + b on flattened rows
-//! dropout       a counter hash: what is dropped is a pure function of (seed, update, place)
+//! pass          what one forward pass carries: keys of its dropout, precision of its products
 //! embedding     scale and positional encoding                       (Vaswani et al. 2017, sections 3.4, 3.5)
 //! attention     scaled dot products, several heads                  (eq. 1, section 3.2)
 //! feed_forward  the position-wise network                           (eq. 2)
 //! residual      Add & Norm                                          (section 3.1)
 //! arch/         whole models: transformer
-//! loss          label-smoothed cross-entropy                        (section 5.4)
+//! loss          label-smoothed cross-entropy, from ember-kernels    (section 5.4)
 //! cache         keys and values of a search in progress
 //! search        greedy and beam search
 //! weights       a model's parameters by name: initialise, read, write
 //! ```
 //!
-//! Every operation that a faster kernel can replace stands behind one function: [`linear::linear`],
-//! [`dropout::dropout`], [`attention::attention`], [`residual::add_and_norm`], [`loss::output_loss`]. What is
-//! here is the reference: plain Burn operations that run on every backend.
+//! The operations themselves stand in `ember-kernels`, each with its equations, its reference in plain Burn operations
+//! and its fused form for CPUs. Here they become layers with parameters.
 //!
 //! Layers are written from Burn's `Linear`, `LayerNorm` and `Embedding` rather than taken from `burn-nn`'s transformer,
 //! which applies dropout to the scores before the softmax and lacks the final norm that pre-norm needs.
@@ -26,17 +24,18 @@ pub mod arch;
 pub mod attention;
 pub mod cache;
 pub mod config;
-pub mod dropout;
 pub mod embedding;
 pub mod feed_forward;
-pub mod linear;
-pub mod loss;
+pub mod pass;
 pub mod residual;
 pub mod search;
 pub mod weights;
 
+pub use ember_kernels as kernels;
+pub use ember_kernels::output_loss as loss;
+
 /// Padding behind a sentence; never attended to, never scored. The tokenizers give these four ids to every vocabulary.
-pub const PAD: u32 = 0;
+pub const PAD: u32 = loss::PAD;
 /// A piece outside the vocabulary.
 pub const UNK: u32 = 1;
 /// What the decoder reads first.

@@ -2,9 +2,10 @@
 
 use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::prelude::*;
+use ember_kernels::residual_norm::{EPSILON, add, add_and_norm, norm};
 
 use crate::config::{ModelConfig, NormPosition};
-use crate::dropout::{DropoutStream, dropout};
+use crate::pass::Pass;
 
 /// Where the norm stands and how much of a sub-layer's output is dropped; the same for all sub-layers of a model.
 #[derive(Module, Debug)]
@@ -29,33 +30,25 @@ impl Residual {
     /// - `x` and result: `[B, L, D]`
     pub fn around(
         &self,
-        norm: &LayerNorm,
+        layer: &LayerNorm,
         x: Tensor<3>,
-        stream: &mut DropoutStream,
-        sublayer: impl FnOnce(Tensor<3>, &mut DropoutStream) -> Tensor<3>,
+        pass: &mut Pass,
+        sublayer: impl FnOnce(Tensor<3>, &mut Pass) -> Tensor<3>,
     ) -> Tensor<3> {
         match self.position {
             NormPosition::Post => {
-                let y = sublayer(x.clone(), stream);
-                add_and_norm(norm, x, y, self.dropout, stream)
+                let y = sublayer(x.clone(), pass);
+                add_and_norm(layer, x, y, pass.dropout(self.dropout))
             }
             NormPosition::Pre => {
-                let y = sublayer(norm.forward(x.clone()), stream);
-                x + dropout(y, self.dropout, stream)
+                let y = sublayer(norm(layer, x.clone()), pass);
+                add(x, y, pass.dropout(self.dropout))
             }
         }
     }
 }
 
-/// `norm(x + dropout(y))`.
-///
-/// # Shapes
-/// - `x`, `y` and result: `[B, L, D]`
-pub fn add_and_norm(norm: &LayerNorm, x: Tensor<3>, y: Tensor<3>, rate: f64, stream: &mut DropoutStream) -> Tensor<3> {
-    norm.forward(x + dropout(y, rate, stream))
-}
-
 /// Layer normalisation over the model's width, epsilon 1e-5.
 pub(crate) fn layer_norm(config: &ModelConfig, device: &Device) -> LayerNorm {
-    LayerNormConfig::new(config.d_model).init(device)
+    LayerNormConfig::new(config.d_model).with_epsilon(EPSILON).init(device)
 }

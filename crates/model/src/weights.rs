@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
 
-use crate::dropout::mix;
+use crate::pass::mix;
 
 /// One parameter's values on the host, row after row.
 #[derive(Debug, Clone, PartialEq)]

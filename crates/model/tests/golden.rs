@@ -10,7 +10,7 @@ use burn::optim::GradientsParams;
 use burn::prelude::*;
 use ember_model::arch::{Source, Transformer, Vocabularies, ids_tensor};
 use ember_model::config::ModelConfig;
-use ember_model::dropout::DropoutStream;
+use ember_model::pass::Pass;
 use ember_model::loss::output_loss;
 use ember_model::weights::{Weight, Weights, export, host_values, import};
 use safetensors::{Dtype, SafeTensors};
@@ -49,7 +49,7 @@ fn check(variant: &str) {
     let (target_shape, target_input) = &golden.ids["target_input"];
     let target_output = &golden.ids["target_output"].1;
     let target_input = ids_tensor(target_input, *target_shape, &device);
-    let stream = &mut DropoutStream::off();
+    let stream = &mut Pass::inference();
 
     let memory = host_values(model.encode(&source, stream));
     let source_real = golden.ids["source"].1.iter().map(|id| *id != 0).collect::<Vec<_>>();

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use ember_model::EOS;
 use ember_model::arch::{Source, Transformer, Vocabularies, ids_tensor};
 use ember_model::config::{Activation, DecodingConfig, ModelConfig, NormPosition, PositionMerge};
-use ember_model::dropout::DropoutStream;
+use ember_model::pass::Pass;
 use ember_model::search::{pad_sources, search_all};
 use ember_model::weights::{host_values, initialise};
 
@@ -65,7 +65,7 @@ fn padding_and_other_rows_change_nothing() {
     let device = Device::flex();
     for config in configs() {
         let model = model(&config, 1);
-        let stream = &mut DropoutStream::off();
+        let stream = &mut Pass::inference();
         let alone = Source::new(&[5, 6, 7, EOS], [1, 4], &device);
         let padded = Source::new(&[5, 6, 7, EOS, 0, 0, 9, 8, 7, 6, 5, EOS], [2, 6], &device);
         let target = ids_tensor(&[2, 9, 10], [1, 3], &device);
@@ -84,7 +84,7 @@ fn later_target_tokens_change_nothing_before_them() {
         let source = Source::new(&[5, 6, EOS], [1, 3], &device);
         let hidden = |last| {
             let target = ids_tensor(&[2, 9, 10, last], [1, 4], &device);
-            host_values(model.forward(&source, target, &mut DropoutStream::off()))
+            host_values(model.forward(&source, target, &mut Pass::inference()))
         };
         let (one, two) = (hidden(11), hidden(12));
         let before_last = one.len() / 4 * 3;
@@ -103,7 +103,7 @@ fn a_cached_step_equals_the_whole_sentence() {
         let whole = model.forward(
             &source,
             ids_tensor(&inputs.concat(), [2, 4], &device),
-            &mut DropoutStream::off(),
+            &mut Pass::inference(),
         );
         let whole = host_values(whole.matmul(model.output_weight()));
         let mut cache = model.start(&source, 1, 4);
@@ -148,7 +148,7 @@ fn greedy(model: &Transformer, source: &[u32], options: &DecodingConfig) -> Vec<
         let hidden = model.forward(
             &padded,
             ids_tensor(&input, [1, input.len()], &device),
-            &mut DropoutStream::off(),
+            &mut Pass::inference(),
         );
         let logits = host_values(hidden.matmul(model.output_weight()));
         let last = &logits[logits.len() - VOCABULARY..];
@@ -201,7 +201,7 @@ fn a_wider_beam_finds_nothing_worse_and_its_scores_are_the_models() {
         let hidden = model.forward(
             &padded,
             ids_tensor(&input, [1, input.len()], &device),
-            &mut DropoutStream::off(),
+            &mut Pass::inference(),
         );
         let logits = host_values(hidden.matmul(model.output_weight()));
         let ended = best.tokens.len() + 1 < ember_model::search::max_output_length(&options, source.len());

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
+use ember_model::kernels::adam::{AdamStep, Parameter, sum_of_squares};
 use ember_model::weights::{Weight, Weights, host_values};
 
 use crate::config::Optimizer as OptimizerConfig;
@@ -72,54 +73,43 @@ impl Optimizer {
     ) -> M {
         self.steps += 1;
         model.map(&mut Step {
+            numbers: self.numbers(learning_rate, gradient_scale),
             optimizer: self,
             gradients,
-            learning_rate,
-            gradient_scale,
             path: Vec::new(),
         })
     }
 
-    fn update(&mut self, name: &str, weight: Tensor<1>, gradient: Tensor<1>, learning_rate: f64) -> Tensor<1> {
-        let Self {
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-            ema,
-            steps,
-            ..
-        } = *self;
-        let state = self.states.remove(name);
+    fn update(&mut self, name: &str, weight: Tensor<1>, gradient: Tensor<1>, step: &AdamStep) -> Tensor<1> {
         let zeros = || Tensor::zeros(weight.shape(), &weight.device());
-        let (mean, square, average) = match state {
-            Some(state) => (state.mean, state.square, state.average),
-            None => (zeros(), zeros(), None),
+        let first = ParameterState {
+            mean: zeros(),
+            square: zeros(),
+            average: None,
         };
-        let mean = mean.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
-        let square = square.mul_scalar(beta2) + (gradient.clone() * gradient).mul_scalar(1.0 - beta2);
-        let mean_correction = 1.0 - beta1.powf(steps as f64);
-        let square_correction = 1.0 - beta2.powf(steps as f64);
-        let denominator = square
-            .clone()
-            .sqrt()
-            .mul_scalar(square_correction.powf(-0.5))
-            .add_scalar(epsilon);
-        let change = mean.clone().mul_scalar(learning_rate / mean_correction) / denominator;
-        let kept = if weight_decay == 0.0 {
-            weight.clone()
-        } else {
-            weight.clone().mul_scalar(1.0 - learning_rate * weight_decay)
-        };
-        let updated = kept - change;
-        let decay = ema.min((1.0 + steps as f64) / (10.0 + steps as f64));
-        let average = (ema > 0.0).then(|| match average {
-            Some(average) => average.mul_scalar(decay) + updated.clone().mul_scalar(1.0 - decay),
-            None => updated.clone(),
-        });
+        let ParameterState { mean, square, average } = self.states.remove(name).unwrap_or(first);
+        let parameter = Parameter { weight, mean, square, average };
+        let Parameter { weight, mean, square, average } = step.apply(parameter, gradient);
+        // An average begins with the weights after the first step.
+        let average = average.or_else(|| (self.ema > 0.0).then(|| weight.clone()));
         self.states
             .insert(name.to_owned(), ParameterState { mean, square, average });
-        updated
+        weight
+    }
+
+    /// The numbers of the step that is being taken.
+    fn numbers(&self, learning_rate: f64, gradient_scale: f64) -> AdamStep {
+        let steps = self.steps as f64;
+        AdamStep {
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+            learning_rate,
+            step: self.steps,
+            gradient_scale,
+            decay: self.ema.min((1.0 + steps) / (10.0 + steps)),
+        }
     }
 
     /// The moving average under the parameters' names; `None` where none is kept or no step was taken.
@@ -199,8 +189,7 @@ impl Optimizer {
 struct Step<'a> {
     optimizer: &'a mut Optimizer,
     gradients: GradientsParams,
-    learning_rate: f64,
-    gradient_scale: f64,
+    numbers: AdamStep,
     path: Vec<String>,
 }
 
@@ -221,15 +210,9 @@ impl ModuleMapper for Step<'_> {
         param.map(|tensor| {
             let tracked = tensor.is_require_grad();
             let shape = tensor.shape();
-            let mut gradient = gradient.flatten::<1>(0, D - 1);
-            if self.gradient_scale != 1.0 {
-                gradient = gradient.mul_scalar(self.gradient_scale);
-            }
+            let gradient = gradient.flatten::<1>(0, D - 1);
             let weight = tensor.inner().flatten::<1>(0, D - 1);
-            let updated = self
-                .optimizer
-                .update(&name, weight, gradient, self.learning_rate)
-                .reshape(shape);
+            let updated = self.optimizer.update(&name, weight, gradient, &self.numbers).reshape(shape);
             Tensor::<D>::from_inner(updated).set_require_grad(tracked)
         })
     }
@@ -265,7 +248,7 @@ pub fn gradient_norm<M: Module>(model: &M, gradients: &GradientsParams) -> f64 {
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = self.gradients.get::<D>(param.id) {
-                self.sums.push((gradient.clone() * gradient).sum());
+                self.sums.push(sum_of_squares(gradient.flatten::<1>(0, D - 1)));
             }
         }
     }

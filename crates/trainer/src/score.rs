@@ -3,7 +3,7 @@
 use burn::tensor::activation::log_softmax;
 use ember_data::batch::Batch;
 use ember_data::tokenizer::Side;
-use ember_model::dropout::DropoutStream;
+use ember_model::pass::Pass;
 use ember_model::weights::host_values;
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ fn score_batch(trained: &TrainedModel, batch: &Batch) -> Vec<f64> {
     let tensors = BatchTensors::new(batch, &trained.device);
     let hidden = trained
         .model
-        .forward(&tensors.source, tensors.target_input, &mut DropoutStream::off());
+        .forward(&tensors.source, tensors.target_input, &mut Pass::inference());
     let logits = hidden.matmul(trained.model.output_weight()); // [B * T, V]
     let [cells, _] = logits.dims();
     let found = log_softmax(logits, 1).gather(1, tensors.target_output.reshape([cells, 1]));

@@ -7,7 +7,7 @@ use ember_data::batch::Batch;
 use ember_data::tokenizer::{Side, Tokenizer};
 use ember_metrics::{Bleu, BleuOptions, Chrf, ChrfOptions};
 use ember_model::config::DecodingConfig;
-use ember_model::dropout::DropoutStream;
+use ember_model::pass::Pass;
 use ember_model::loss::output_loss;
 use ember_model::weights::host_values;
 
@@ -121,17 +121,17 @@ impl Validation {
     /// Smoothed and plain cross-entropy a target token.
     fn losses(&self, translator: &Translator<'_>) -> (f64, f64) {
         let (mut loss, mut nll, mut tokens) = (0.0, 0.0, 0);
-        let output_weight = translator.model.output_weight();
         for batch in &self.batches {
             let tensors = BatchTensors::new(batch, translator.device);
-            let hidden = translator
-                .model
-                .forward(&tensors.source, tensors.target_input, &mut DropoutStream::off());
+            let mut pass = Pass::inference();
+            let model = translator.model;
+            let hidden = model.forward(&tensors.source, tensors.target_input, &mut pass);
             let sums = output_loss(
                 hidden,
-                output_weight.clone(),
+                model.projection(),
                 tensors.target_output,
                 self.label_smoothing,
+                pass.precision(),
             );
             let sums = host_values(Tensor::cat(vec![sums.smoothed, sums.nll], 0));
             loss += f64::from(sums[0]);

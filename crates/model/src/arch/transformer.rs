@@ -2,16 +2,20 @@
 //!
 //! B batch, S source length, T target length, D model width, V vocabulary.
 
+use std::sync::Arc;
+
 use burn::nn::{Embedding, LayerNorm, Linear, LinearConfig};
 use burn::prelude::*;
+use ember_kernels::output_loss::Projection;
+use ember_kernels::residual_norm::norm;
 
 use crate::PAD;
-use crate::attention::{MultiHeadAttention, look_ahead_mask, padding_mask};
+use crate::attention::{Mask, MultiHeadAttention};
 use crate::cache::{DecoderCache, LayerCache};
 use crate::config::{ModelConfig, ModelConfigError, NormPosition, Tie};
-use crate::dropout::DropoutStream;
 use crate::embedding::{EmbeddingRule, table};
 use crate::feed_forward::FeedForward;
+use crate::pass::Pass;
 use crate::residual::{Residual, layer_norm};
 
 /// Sizes of the two vocabularies; the same when they are one.
@@ -30,20 +34,20 @@ pub struct Vocabularies {
 pub struct Source {
     /// `[B, S]`, padded at the end.
     pub ids: Tensor<2, Int>,
-    /// `[B, 1, 1, S]`, hides padding.
-    pub mask: Tensor<4>,
+    /// Hides padding.
+    pub mask: Mask,
 }
 
 impl Source {
     /// From `batch` rows of `length` ids each.
     pub fn new(ids: &[u32], [batch, length]: [usize; 2], device: &Device) -> Self {
-        let lengths: Vec<usize> = ids
+        let lengths: Arc<[usize]> = ids
             .chunks(length)
             .map(|row| length - row.iter().rev().take_while(|id| **id == PAD).count())
             .collect();
         Self {
             ids: ids_tensor(ids, [batch, length], device),
-            mask: padding_mask(&lengths, length, device),
+            mask: Mask::Padding(lengths),
         }
     }
 }
@@ -95,11 +99,11 @@ impl Transformer {
     }
 
     /// The encoder's output: `[B, S, D]`.
-    pub fn encode(&self, source: &Source, stream: &mut DropoutStream) -> Tensor<3> {
+    pub fn encode(&self, source: &Source, pass: &mut Pass) -> Tensor<3> {
         let x = self
             .embedding_rule
-            .embed(&self.source_embedding, source.ids.clone(), 0, stream);
-        self.encoder.forward(x, source.mask.clone(), stream)
+            .embed(&self.source_embedding, source.ids.clone(), 0, pass);
+        self.encoder.forward(x, &source.mask, pass)
     }
 
     /// The decoder's output for whole target sentences at once (teacher forcing).
@@ -112,16 +116,16 @@ impl Transformer {
         memory: Tensor<3>,
         source: &Source,
         target_input: Tensor<2, Int>,
-        stream: &mut DropoutStream,
+        pass: &mut Pass,
     ) -> Tensor<3> {
-        let x = self.embedding_rule.embed(self.target_table(), target_input, 0, stream);
-        self.decoder.forward(x, memory, source.mask.clone(), stream)
+        let x = self.embedding_rule.embed(self.target_table(), target_input, 0, pass);
+        self.decoder.forward(x, memory, &source.mask, pass)
     }
 
-    /// Encoder and decoder: `[B * T, R]`, ready to be multiplied by [`Transformer::output_weight`].
-    pub fn forward(&self, source: &Source, target_input: Tensor<2, Int>, stream: &mut DropoutStream) -> Tensor<2> {
-        let memory = self.encode(source, stream);
-        self.readout(self.decode(memory, source, target_input, stream))
+    /// Encoder and decoder: `[B * T, R]`, ready for [`Transformer::projection`].
+    pub fn forward(&self, source: &Source, target_input: Tensor<2, Int>, pass: &mut Pass) -> Tensor<2> {
+        let memory = self.encode(source, pass);
+        self.readout(self.decode(memory, source, target_input, pass))
     }
 
     /// What the output projection reads of the decoder's output: all of it, R = D. Only where embeddings are
@@ -138,12 +142,17 @@ impl Transformer {
         }
     }
 
-    /// The output projection: `[R, V_target]`.
-    pub fn output_weight(&self) -> Tensor<2> {
+    /// The output projection.
+    pub fn projection(&self) -> Projection {
         match &self.output {
-            Some(output) => output.weight.val(),
-            None => self.target_table().weight.val().transpose(),
+            Some(output) => Projection::Weight(output.weight.val()),
+            None => Projection::Table(self.target_table().weight.val()),
         }
+    }
+
+    /// The output projection as a matrix: `[R, V_target]`.
+    pub fn output_weight(&self) -> Tensor<2> {
+        self.projection().weight()
     }
 
     /// Entries of the target vocabulary.
@@ -156,15 +165,19 @@ impl Transformer {
     ///
     /// `beam` rows stand for each source sentence; `max_length` is the longest output in tokens.
     pub fn start(&self, source: &Source, beam: usize, max_length: usize) -> DecoderCache {
-        let stream = &mut DropoutStream::off();
-        let memory = self.encode(source, stream);
+        let pass = &mut Pass::inference();
+        let memory = self.encode(source, pass);
         let layers = self
             .decoder
             .layers
             .iter()
             .map(|layer| layer.start(memory.clone(), beam, max_length))
             .collect();
-        DecoderCache::new(layers, source.mask.clone(), beam)
+        {
+            let [_, length] = source.ids.dims();
+            let mask = source.mask.tensor(length, &source.ids.device());
+            DecoderCache::new(layers, mask, beam)
+        }
     }
 
     /// One step of the search: logits of the next token for each row, and the cache grows by one position.
@@ -175,19 +188,19 @@ impl Transformer {
     pub fn step(&self, tokens: &[u32], cache: &mut DecoderCache) -> Tensor<2> {
         let device = self.source_embedding.weight.val().device();
         let ids = ids_tensor(tokens, [tokens.len(), 1], &device);
-        let stream = &mut DropoutStream::off();
+        let pass = &mut Pass::inference();
         let x = self
             .embedding_rule
-            .embed(self.target_table(), ids, cache.length(), stream);
+            .embed(self.target_table(), ids, cache.length(), pass);
         self.readout(self.decoder.step(x, cache)).matmul(self.output_weight())
     }
 
     /// Cross-attention of every decoder layer for given sentence pairs, each `[B, H, T, S]`.
     pub fn cross_attention(&self, source: &Source, target_input: Tensor<2, Int>) -> Vec<Tensor<4>> {
-        let stream = &mut DropoutStream::off();
-        let memory = self.encode(source, stream);
-        let x = self.embedding_rule.embed(self.target_table(), target_input, 0, stream);
-        self.decoder.cross_attention(x, memory, source.mask.clone())
+        let pass = &mut Pass::inference();
+        let memory = self.encode(source, pass);
+        let x = self.embedding_rule.embed(self.target_table(), target_input, 0, pass);
+        self.decoder.cross_attention(x, memory, &source.mask)
     }
 
     fn target_table(&self) -> &Embedding {
@@ -214,10 +227,10 @@ impl Encoder {
         }
     }
 
-    /// `x`: `[B, S, D]`, `mask`: `[B, 1, 1, S]`.
-    fn forward(&self, mut x: Tensor<3>, mask: Tensor<4>, stream: &mut DropoutStream) -> Tensor<3> {
+    /// `x`: `[B, S, D]`.
+    fn forward(&self, mut x: Tensor<3>, mask: &Mask, pass: &mut Pass) -> Tensor<3> {
         for layer in &self.layers {
-            x = layer.forward(x, mask.clone(), stream);
+            x = layer.forward(x, mask, pass);
         }
         apply(&self.norm, x)
     }
@@ -244,12 +257,12 @@ impl EncoderLayer {
         }
     }
 
-    fn forward(&self, x: Tensor<3>, mask: Tensor<4>, stream: &mut DropoutStream) -> Tensor<3> {
-        let x = self.residual.around(&self.self_attention_norm, x, stream, |y, stream| {
-            self.self_attention.forward(y.clone(), y, mask, stream)
+    fn forward(&self, x: Tensor<3>, mask: &Mask, pass: &mut Pass) -> Tensor<3> {
+        let x = self.residual.around(&self.self_attention_norm, x, pass, |y, pass| {
+            self.self_attention.to_itself(y, mask, pass)
         });
-        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| {
-            self.feed_forward.forward(y, stream)
+        self.residual.around(&self.feed_forward_norm, x, pass, |y, pass| {
+            self.feed_forward.forward(y, pass)
         })
     }
 }
@@ -273,18 +286,10 @@ impl Decoder {
         }
     }
 
-    /// `x`: `[B, T, D]`, `memory`: `[B, S, D]`, `memory_mask`: `[B, 1, 1, S]`.
-    fn forward(
-        &self,
-        mut x: Tensor<3>,
-        memory: Tensor<3>,
-        memory_mask: Tensor<4>,
-        stream: &mut DropoutStream,
-    ) -> Tensor<3> {
-        let [_, length, _] = x.dims();
-        let look_ahead = look_ahead_mask(length, &x.device());
+    /// `x`: `[B, T, D]`, `memory`: `[B, S, D]`.
+    fn forward(&self, mut x: Tensor<3>, memory: Tensor<3>, memory_mask: &Mask, pass: &mut Pass) -> Tensor<3> {
         for layer in &self.layers {
-            x = layer.forward(x, look_ahead.clone(), memory.clone(), memory_mask.clone(), stream);
+            x = layer.forward(x, memory.clone(), memory_mask, pass);
         }
         apply(&self.norm, x)
     }
@@ -298,24 +303,15 @@ impl Decoder {
         apply(&self.norm, x)
     }
 
-    fn cross_attention(&self, mut x: Tensor<3>, memory: Tensor<3>, memory_mask: Tensor<4>) -> Vec<Tensor<4>> {
-        let [_, length, _] = x.dims();
-        let look_ahead = look_ahead_mask(length, &x.device());
-        let stream = &mut DropoutStream::off();
+    fn cross_attention(&self, mut x: Tensor<3>, memory: Tensor<3>, memory_mask: &Mask) -> Vec<Tensor<4>> {
+        let pass = &mut Pass::inference();
         let mut maps = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
-            let mut map = None;
-            x = layer.forward_with(x, look_ahead.clone(), stream, |y, _| {
-                map = Some(
-                    layer
-                        .cross_attention
-                        .weights(y.clone(), memory.clone(), memory_mask.clone()),
-                );
-                layer
-                    .cross_attention
-                    .forward(y, memory.clone(), memory_mask.clone(), &mut DropoutStream::off())
+            x = layer.forward_with(x, pass, |y, pass| {
+                let block = &layer.cross_attention;
+                maps.push(block.weights(y.clone(), memory.clone(), memory_mask));
+                block.to_memory(y, memory.clone(), memory_mask, pass)
             });
-            maps.extend(map);
         }
         maps
     }
@@ -346,16 +342,9 @@ impl DecoderLayer {
         }
     }
 
-    fn forward(
-        &self,
-        x: Tensor<3>,
-        look_ahead: Tensor<4>,
-        memory: Tensor<3>,
-        memory_mask: Tensor<4>,
-        stream: &mut DropoutStream,
-    ) -> Tensor<3> {
-        self.forward_with(x, look_ahead, stream, |y, stream| {
-            self.cross_attention.forward(y, memory, memory_mask, stream)
+    fn forward(&self, x: Tensor<3>, memory: Tensor<3>, memory_mask: &Mask, pass: &mut Pass) -> Tensor<3> {
+        self.forward_with(x, pass, |y, pass| {
+            self.cross_attention.to_memory(y, memory, memory_mask, pass)
         })
     }
 
@@ -363,18 +352,17 @@ impl DecoderLayer {
     fn forward_with(
         &self,
         x: Tensor<3>,
-        look_ahead: Tensor<4>,
-        stream: &mut DropoutStream,
-        cross_attention: impl FnOnce(Tensor<3>, &mut DropoutStream) -> Tensor<3>,
+        pass: &mut Pass,
+        cross_attention: impl FnOnce(Tensor<3>, &mut Pass) -> Tensor<3>,
     ) -> Tensor<3> {
-        let x = self.residual.around(&self.self_attention_norm, x, stream, |y, stream| {
-            self.self_attention.forward(y.clone(), y, look_ahead, stream)
+        let x = self.residual.around(&self.self_attention_norm, x, pass, |y, pass| {
+            self.self_attention.to_itself(y, &Mask::LookAhead, pass)
         });
         let x = self
             .residual
-            .around(&self.cross_attention_norm, x, stream, cross_attention);
-        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| {
-            self.feed_forward.forward(y, stream)
+            .around(&self.cross_attention_norm, x, pass, cross_attention);
+        self.residual.around(&self.feed_forward_norm, x, pass, |y, pass| {
+            self.feed_forward.forward(y, pass)
         })
     }
 
@@ -383,15 +371,15 @@ impl DecoderLayer {
     }
 
     fn step(&self, x: Tensor<3>, cache: &mut DecoderCache, layer: usize) -> Tensor<3> {
-        let stream = &mut DropoutStream::off();
-        let x = self.residual.around(&self.self_attention_norm, x, stream, |y, _| {
+        let pass = &mut Pass::inference();
+        let x = self.residual.around(&self.self_attention_norm, x, pass, |y, _| {
             cache.self_attention(layer, &self.self_attention, y)
         });
-        let x = self.residual.around(&self.cross_attention_norm, x, stream, |y, _| {
+        let x = self.residual.around(&self.cross_attention_norm, x, pass, |y, _| {
             cache.cross_attention(layer, &self.cross_attention, y)
         });
-        self.residual.around(&self.feed_forward_norm, x, stream, |y, stream| {
-            self.feed_forward.forward(y, stream)
+        self.residual.around(&self.feed_forward_norm, x, pass, |y, pass| {
+            self.feed_forward.forward(y, pass)
         })
     }
 }
@@ -400,9 +388,9 @@ fn final_norm(config: &ModelConfig, device: &Device) -> Option<LayerNorm> {
     (config.norm == NormPosition::Pre).then(|| layer_norm(config, device))
 }
 
-fn apply(norm: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
-    match norm {
-        Some(norm) => norm.forward(x),
+fn apply(layer: &Option<LayerNorm>, x: Tensor<3>) -> Tensor<3> {
+    match layer {
+        Some(layer) => norm(layer, x),
         None => x,
     }
 }

@@ -24,6 +24,9 @@ pub struct TrainingConfig {
     /// Probability spread over the words that are not the reference's (Szegedy et al. 2016).
     #[serde(default = "default_label_smoothing")]
     pub label_smoothing: f64,
+    /// How operands of matrix products are rounded.
+    #[serde(default)]
+    pub precision: Precision,
     /// Largest norm of the gradient of all weights together; longer ones are shortened to it. 0 is off.
     #[serde(default)]
     pub clip_norm: f64,
@@ -107,6 +110,26 @@ fn default_epsilon() -> f64 {
 
 fn default_weight_decay() -> f64 {
     0.01
+}
+
+/// How operands of matrix products are rounded in training; weights, sums, norms and the optimizer stay fp32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Not at all.
+    #[default]
+    Fp32,
+    /// To bf16, on CPUs that multiply such numbers.
+    Bf16,
+}
+
+impl From<Precision> for ember_model::kernels::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Fp32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 /// What a validation is judged by.

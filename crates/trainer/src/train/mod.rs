@@ -15,7 +15,7 @@ use burn::optim::GradientsParams;
 use burn::prelude::*;
 use ember_data::batch::{Batch, BatchOptions, BatchStream, Position, Resegment, measure_padding};
 use ember_model::arch::Transformer;
-use ember_model::dropout::DropoutStream;
+use ember_model::pass::Pass;
 use ember_model::loss::output_loss;
 use ember_model::weights::initialise;
 
@@ -239,14 +239,10 @@ impl<'a> Trainer<'a> {
             .learning_rate(update, self.config.model.d_model, &self.state.plateau);
         if gradients.loss.is_finite() && gradients.norm.is_finite() {
             let too_long = config.clip_norm > 0.0 && gradients.norm > config.clip_norm;
-            let scale = if too_long {
-                config.clip_norm / gradients.norm
-            } else {
-                1.0
-            };
+            let clip = if too_long { config.clip_norm / gradients.norm } else { 1.0 };
             self.model = self
                 .optimizer
-                .step(self.model.clone(), gradients.sum, learning_rate, scale);
+                .step(self.model.clone(), gradients.sum, learning_rate, clip / target_tokens as f64);
             self.state.skipped_in_a_row = 0;
         } else {
             self.skip(update, gradients.loss, gradients.norm)?;
@@ -282,7 +278,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Gradients of the mean loss of all target tokens of an update.
+    /// Gradients of the loss of all target tokens of an update: of the sum, with the norm of the mean's.
     fn gradients(&self, micro_batches: &[(Batch, Position)], update: u64, target_tokens: f64) -> UpdateGradients {
         let mut total = UpdateGradients {
             sum: GradientsParams::new(),
@@ -292,22 +288,26 @@ impl<'a> Trainer<'a> {
         };
         for (number, (batch, _)) in micro_batches.iter().enumerate() {
             let tensors = BatchTensors::new(batch, &self.device);
-            let mut stream = DropoutStream::new(self.config.seed, update, number as u64);
-            let hidden = self.model.forward(&tensors.source, tensors.target_input, &mut stream);
-            let smoothing = self.config.training.label_smoothing;
-            let loss = output_loss(hidden, self.model.output_weight(), tensors.target_output, smoothing);
-            let smoothed = loss.smoothed.div_scalar(target_tokens);
-            let nll = loss.nll.div_scalar(target_tokens);
-            let gradients = GradientsParams::from_grads(smoothed.backward(), &self.model);
+            let training = &self.config.training;
+            let mut pass = Pass::training(self.config.seed, update, number as u64, training.precision.into());
+            let hidden = self.model.forward(&tensors.source, tensors.target_input, &mut pass);
+            let loss = output_loss(
+                hidden,
+                self.model.projection(),
+                tensors.target_output,
+                training.label_smoothing,
+                pass.precision(),
+            );
+            let gradients = GradientsParams::from_grads(loss.smoothed.backward(), &self.model);
             total.sum = if number == 0 {
                 gradients
             } else {
                 add_gradients(&self.model, total.sum, gradients)
             };
-            total.loss += f64::from(smoothed.into_scalar::<f32>());
-            total.nll += f64::from(nll.into_scalar::<f32>());
+            total.loss += f64::from(loss.smoothed.into_scalar::<f32>()) / target_tokens;
+            total.nll += f64::from(loss.nll.into_scalar::<f32>()) / target_tokens;
         }
-        total.norm = gradient_norm(&self.model, &total.sum);
+        total.norm = gradient_norm(&self.model, &total.sum) / target_tokens;
         total
     }
 

@@ -21,21 +21,13 @@ use burn::prelude::*;
 use burn::tensor::IndexingUpdateOp;
 use burn::tensor::activation::softmax;
 
-use crate::PAD;
+use super::{OutputLoss, PAD};
 
 /// Rows whose logits exist at the same time.
 const CHUNK: usize = 512;
 
 /// The least probability whose logarithm is taken: a reference token below it counts as 85 nats.
 const LEAST: f32 = 1e-37;
-
-/// Sums over the target tokens of a batch; padding counts nothing.
-pub struct OutputLoss {
-    /// The smoothed loss, to be trained on, in nats: `[1]`.
-    pub smoothed: Tensor<1>,
-    /// The plain negative log-likelihood, in nats: `[1]`; `exp` of its mean is the perplexity.
-    pub nll: Tensor<1>,
-}
 
 /// Loss of hidden states against reference tokens.
 ///

@@ -1,0 +1,244 @@
+//! The activation between the two maps of the feed-forward network, with the dropout behind it.
+//!
+//! ```text
+//! relu    max(x, 0)                                   Vaswani et al. (2017), eq. 2
+//! gelu    x Φ(x),  Φ(x) = (1 + erf(x / √2)) / 2       Hendrycks and Gimpel (2016)
+//! swiglu  x silu(g),  silu(g) = g σ(g)                Shazeer (2020)
+//! ```
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::prelude::*;
+use burn::tensor::activation::{gelu, relu, silu};
+use rayon::prelude::*;
+
+use crate::autodiff::{record, register};
+use crate::cpu::{Cpu, is_fused};
+use crate::dropout::Dropout;
+use crate::instructions::vectorized;
+use crate::numbers::{CHUNK, exp, uninitialized};
+
+/// Which function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `max(x, 0)`.
+    Relu,
+    /// `x Φ(x)`.
+    Gelu,
+    /// `x silu(g)`: rows hold x and then g, each half a row.
+    Swiglu,
+}
+
+/// `dropout(activation(x))`.
+///
+/// # Shapes
+/// - `x`: `[B, L, F]`, with SwiGLU `[B, L, 2 F]`
+/// - result: `[B, L, F]`
+pub fn activate(activation: Activation, x: Tensor<3>, dropout: Dropout) -> Tensor<3> {
+    if is_fused(&x.device()) {
+        Tensor::from_dispatch(Dispatch::activation_kernel(x.into_dispatch(), activation, dropout))
+    } else {
+        dropout.apply(reference(activation, x))
+    }
+}
+
+/// The activation in plain Burn operations.
+pub fn reference(activation: Activation, x: Tensor<3>) -> Tensor<3> {
+    match activation {
+        Activation::Relu => relu(x),
+        Activation::Gelu => gelu(x),
+        Activation::Swiglu => {
+            let [x, gate]: [_; 2] = x.chunk(2, 2).try_into().expect("two halves");
+            x * silu(gate)
+        }
+    }
+}
+
+/// The fused operation.
+#[backend_extension(Flex, NdArray, Autodiff)]
+pub trait ActivationKernel: Backend {
+    /// See [`activate`].
+    fn activation_kernel(x: FloatTensor<Self>, activation: Activation, dropout: Dropout) -> FloatTensor<Self>;
+}
+
+impl<B: Cpu> ActivationKernel for B {
+    fn activation_kernel(x: FloatTensor<B>, activation: Activation, dropout: Dropout) -> FloatTensor<B> {
+        Input::<B>::new(x, activation, dropout).forward()
+    }
+}
+
+impl<B: Cpu, C: CheckpointStrategy> ActivationKernel for Autodiff<B, C> {
+    fn activation_kernel(x: FloatTensor<Self>, activation: Activation, dropout: Dropout) -> FloatTensor<Self> {
+        let (x, guard) = x.into_parts();
+        let input = Input::<B>::new(x, activation, dropout);
+        let output = input.forward();
+        record::<B, C, _, _, 1>(ActivationStep, [guard], output, || input)
+    }
+}
+
+#[derive(Debug)]
+struct ActivationStep;
+
+impl<B: Cpu> Backward<B, 1> for ActivationStep {
+    type State = Input<B>;
+
+    fn backward(self, ops: Ops<Input<B>, 1>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let output = B::contiguous(gradients.consume::<B>(&ops.node));
+        let found = ops.state.backward(B::values(&output));
+        register::<B, _, 1>(ops, gradients, [found]);
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Input<B: Cpu> {
+    x: FloatTensor<B>,
+    activation: Activation,
+    dropout: Dropout,
+}
+
+impl<B: Cpu> Input<B> {
+    fn new(x: FloatTensor<B>, activation: Activation, dropout: Dropout) -> Self {
+        Self { x: B::contiguous(x), activation, dropout }
+    }
+
+    /// The output's shape, and numbers in one of its rows.
+    fn output_shape(&self) -> (Shape, usize) {
+        let mut shape = self.x.shape();
+        let last = shape.num_dims() - 1;
+        if self.activation == Activation::Swiglu {
+            shape[last] /= 2;
+        }
+        let width = shape[last];
+        (shape, width)
+    }
+
+    /// Whole rows of the output for one task.
+    fn block(width: usize) -> usize {
+        CHUNK.div_ceil(width) * width
+    }
+
+    fn forward(&self) -> FloatTensor<B> {
+        let (shape, width) = self.output_shape();
+        let x = B::values(&self.x);
+        let block = Self::block(width);
+        let mut output = uninitialized(shape.num_elements());
+        let ratio = x.len() / output.len().max(1);
+        output.par_chunks_mut(block).enumerate().for_each(|(task, output)| {
+            let x = &x[task * block * ratio..][..output.len() * ratio];
+            match self.activation {
+                Activation::Relu => relu_forward(x, output),
+                Activation::Gelu => gelu_forward(x, output),
+                Activation::Swiglu => swiglu_forward(x, output, width),
+            }
+            if !self.dropout.is_off() {
+                drop_in_place(output, self.dropout, task * block);
+            }
+        });
+        B::tensor(output, shape)
+    }
+
+    fn backward(&self, output: &[f32]) -> FloatTensor<B> {
+        let (_, width) = self.output_shape();
+        let x = B::values(&self.x);
+        let block = Self::block(width);
+        let mut gradient = uninitialized(x.len());
+        let ratio = x.len() / output.len().max(1);
+        gradient.par_chunks_mut(block * ratio).enumerate().for_each(|(task, gradient)| {
+            let x = &x[task * block * ratio..][..gradient.len()];
+            let index = task * block;
+            let output = &output[index..][..gradient.len() / ratio];
+            match self.activation {
+                Activation::Relu => relu_backward(x, output, gradient, self.dropout, index),
+                Activation::Gelu => gelu_backward(x, output, gradient, self.dropout, index),
+                Activation::Swiglu => swiglu_backward(x, output, gradient, width, self.dropout, index),
+            }
+        });
+        B::tensor(gradient, self.x.shape())
+    }
+}
+
+/// `erf x` to 1.5e-7, Abramowitz and Stegun (1964), 7.1.26.
+#[inline(always)]
+fn erf(x: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
+    let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_74) * t + 0.254_829_6) * t;
+    (1.0 - p * exp(-x * x)).copysign(x)
+}
+
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+vectorized! {
+    fn drop_in_place(x: &mut [f32], dropout: Dropout, index: usize) {
+        for (offset, x) in x.iter_mut().enumerate() {
+            *x *= dropout.factor(index + offset);
+        }
+    }
+
+    fn relu_forward(x: &[f32], output: &mut [f32]) {
+        for (x, output) in x.iter().zip(output) {
+            *output = x.max(0.0);
+        }
+    }
+
+    fn relu_backward(x: &[f32], output: &[f32], gradient: &mut [f32], dropout: Dropout, index: usize) {
+        for i in 0..x.len() {
+            let kept = output[i] * dropout.factor(index + i);
+            gradient[i] = if x[i] > 0.0 { kept } else { 0.0 };
+        }
+    }
+
+    fn gelu_forward(x: &[f32], output: &mut [f32]) {
+        for (x, output) in x.iter().zip(output) {
+            *output = 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
+        }
+    }
+
+    /// `d(x Φ(x)) / dx = Φ(x) + x φ(x)`, with `φ(x) = e^(-x²/2) / √(2π)`.
+    fn gelu_backward(x: &[f32], output: &[f32], gradient: &mut [f32], dropout: Dropout, index: usize) {
+        const DENSITY: f32 = 0.398_942_3;
+        for i in 0..x.len() {
+            let below = 0.5 * (1.0 + erf(x[i] * std::f32::consts::FRAC_1_SQRT_2));
+            let slope = below + x[i] * DENSITY * exp(-0.5 * x[i] * x[i]);
+            gradient[i] = output[i] * dropout.factor(index + i) * slope;
+        }
+    }
+
+    fn swiglu_forward(x: &[f32], output: &mut [f32], width: usize) {
+        for (row, output) in x.chunks_exact(2 * width).zip(output.chunks_exact_mut(width)) {
+            let (x, gate) = row.split_at(width);
+            for i in 0..width {
+                output[i] = x[i] * (gate[i] * sigmoid(gate[i]));
+            }
+        }
+    }
+
+    /// `d silu(g) / dg = σ(g) (1 + g (1 - σ(g)))`.
+    fn swiglu_backward(
+        x: &[f32],
+        output: &[f32],
+        gradient: &mut [f32],
+        width: usize,
+        dropout: Dropout,
+        index: usize,
+    ) {
+        let rows = x.chunks_exact(2 * width).zip(gradient.chunks_exact_mut(2 * width));
+        for (number, (row, gradient)) in rows.enumerate() {
+            let (x, gate) = row.split_at(width);
+            let (x_gradient, gate_gradient) = gradient.split_at_mut(width);
+            let begin = number * width;
+            for i in 0..width {
+                let kept = output[begin + i] * dropout.factor(index + begin + i);
+                let open = sigmoid(gate[i]);
+                x_gradient[i] = kept * (gate[i] * open);
+                gate_gradient[i] = kept * x[i] * (open * (1.0 + gate[i] * (1.0 - open)));
+            }
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! Multi-head attention between packed rows (Vaswani et al. 2017, eq. 1 and section 3.2.2).
+//!
+//! ```text
+//! S = Q K^T / √d_k      P = softmax S      A = dropout(P)      O = A V         for every sentence and head
+//!
+//! dV = A^T dO      dA = dO V^T      dP = dropout(dA)      dS = P (dP - Σ_keys P dP)
+//! dQ = dS K / √d_k      dK = dS^T Q / √d_k
+//! ```
+//!
+//! Heads stay where the linear maps put them, d_k numbers each in a row; nothing is transposed.
+//!
+//! B batch, H heads, T queries, S keys, D model width, d_k = D / H.
+
+use std::sync::Arc;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::prelude::*;
+use burn::tensor::activation::softmax;
+use rayon::prelude::*;
+
+use crate::autodiff::{record, register};
+use crate::cpu::{Cpu, is_fused};
+use crate::dropout::Dropout;
+use crate::gemm::{Matrix, multiply_small};
+use crate::instructions::vectorized;
+use crate::numbers::{dot, exp, max, sum, uninitialized};
+
+/// Added to the score of a key that must not be seen; large enough that its weight is exactly zero.
+const HIDDEN: f32 = -1.0e9;
+
+/// Which keys a query sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mask {
+    /// The first `lengths[b]` keys of sentence b, at least one: what stands behind them is padding.
+    Padding(Arc<[usize]>),
+    /// Keys up to the query's own position: what comes later is hidden.
+    LookAhead,
+}
+
+impl Mask {
+    /// To be added to scores: 0 where a key is seen.
+    ///
+    /// # Shapes
+    /// - result: `[B, 1, 1, S]` for padding, `[1, 1, S, S]` for look-ahead
+    pub fn tensor(&self, keys: usize, device: &Device) -> Tensor<4> {
+        let seen = |seen: bool| if seen { 0.0 } else { HIDDEN };
+        let (values, shape): (Vec<f32>, _) = match self {
+            Self::Padding(lengths) => (
+                lengths.iter().flat_map(|length| (0..keys).map(move |key| seen(key < *length))).collect(),
+                [lengths.len(), 1, 1, keys],
+            ),
+            Self::LookAhead => (
+                (0..keys).flat_map(|query| (0..keys).map(move |key| seen(key <= query))).collect(),
+                [1, 1, keys, keys],
+            ),
+        };
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// Keys that the last query of a sentence sees; no other query sees more.
+    fn seen(&self, sentence: usize, keys: usize) -> usize {
+        match self {
+            Self::Padding(lengths) => lengths[sentence],
+            Self::LookAhead => keys,
+        }
+    }
+}
+
+/// Where queries, keys and values come from.
+#[derive(Debug, Clone)]
+pub enum Projections {
+    /// Rows of query, key and value side by side: `[B, T, 3 D]`.
+    Own(Tensor<3>),
+    /// Queries, `[B, T, D]`, and rows of key and value side by side, `[B, S, 2 D]`.
+    Memory(Tensor<3>, Tensor<3>),
+}
+
+/// How many heads, and what is dropped of their weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Heads {
+    /// H.
+    pub count: usize,
+    /// Applied to P.
+    pub dropout: Dropout,
+}
+
+/// What each query takes from the values.
+///
+/// # Shapes
+/// - result: `[B, T, D]`
+pub fn attention(projections: Projections, mask: &Mask, heads: Heads) -> Tensor<3> {
+    let device = match &projections {
+        Projections::Own(rows) | Projections::Memory(rows, _) => rows.device(),
+    };
+    if !is_fused(&device) {
+        return reference(projections, mask, heads);
+    }
+    Tensor::from_dispatch(match projections {
+        Projections::Own(rows) => Dispatch::self_attention_kernel(rows.into_dispatch(), mask.clone(), heads),
+        Projections::Memory(query, memory) => {
+            Dispatch::attention_kernel(query.into_dispatch(), memory.into_dispatch(), mask.clone(), heads)
+        }
+    })
+}
+
+/// The same in plain Burn operations.
+pub fn reference(projections: Projections, mask: &Mask, heads: Heads) -> Tensor<3> {
+    let [query, key, value] = match projections {
+        Projections::Own(rows) => rows.chunk(3, 2).try_into().expect("three parts"),
+        Projections::Memory(query, memory) => {
+            let [key, value]: [_; 2] = memory.chunk(2, 2).try_into().expect("two parts");
+            [query, key, value]
+        }
+    };
+    let [_, keys, _] = key.dims();
+    let mask = mask.tensor(keys, &query.device());
+    let split = |x| split_heads(x, heads.count);
+    let weights = attention_weights(split(query), split(key), Some(mask));
+    merge_heads(heads.dropout.apply(weights).matmul(split(value)))
+}
+
+/// P in plain Burn operations: how much each query takes from each key; every row adds up to 1.
+///
+/// # Shapes
+/// - `query`: `[B, H, T, d_k]`, `key`: `[B, H, S, d_k]`
+/// - `mask`: added to the scores, broadcast to `[B, H, T, S]`; see [`Mask::tensor`]
+/// - result: `[B, H, T, S]`
+pub fn attention_weights(query: Tensor<4>, key: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
+    let [_, _, _, d_k] = query.dims();
+    let query = query.div_scalar((d_k as f64).sqrt());
+    let scores = query.matmul(key.transpose()); // [B, H, T, S]
+    softmax(
+        match mask {
+            Some(mask) => scores + mask,
+            None => scores,
+        },
+        3,
+    )
+}
+
+/// `[B, L, D]` to `[B, H, L, d_k]`.
+pub fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
+    let [batch, length, d_model] = x.dims();
+    x.reshape([batch, length, heads, d_model / heads]).swap_dims(1, 2)
+}
+
+/// `[B, H, L, d_k]` to `[B, L, D]`.
+pub fn merge_heads(x: Tensor<4>) -> Tensor<3> {
+    let [batch, heads, length, d_k] = x.dims();
+    x.swap_dims(1, 2).reshape([batch, length, heads * d_k])
+}
+
+/// The fused operations, see [`attention`].
+#[backend_extension(Flex, NdArray, Autodiff)]
+pub trait AttentionKernel: Backend {
+    /// For [`Projections::Own`].
+    fn self_attention_kernel(rows: FloatTensor<Self>, mask: Mask, heads: Heads) -> FloatTensor<Self>;
+
+    /// For [`Projections::Memory`].
+    fn attention_kernel(
+        query: FloatTensor<Self>,
+        memory: FloatTensor<Self>,
+        mask: Mask,
+        heads: Heads,
+    ) -> FloatTensor<Self>;
+}
+
+impl<B: Cpu> AttentionKernel for B {
+    fn self_attention_kernel(rows: FloatTensor<B>, mask: Mask, heads: Heads) -> FloatTensor<B> {
+        Attention::<B>::new(rows, None, mask, heads).1
+    }
+
+    fn attention_kernel(query: FloatTensor<B>, memory: FloatTensor<B>, mask: Mask, heads: Heads) -> FloatTensor<B> {
+        Attention::<B>::new(query, Some(memory), mask, heads).1
+    }
+}
+
+impl<B: Cpu, C: CheckpointStrategy> AttentionKernel for Autodiff<B, C> {
+    fn self_attention_kernel(rows: FloatTensor<Self>, mask: Mask, heads: Heads) -> FloatTensor<Self> {
+        let (rows, guard) = rows.into_parts();
+        let (attention, output) = Attention::<B>::new(rows, None, mask, heads);
+        record::<B, C, _, _, 1>(AttentionStep, [guard], output, || attention)
+    }
+
+    fn attention_kernel(
+        query: FloatTensor<Self>,
+        memory: FloatTensor<Self>,
+        mask: Mask,
+        heads: Heads,
+    ) -> FloatTensor<Self> {
+        let ((query, query_guard), (memory, memory_guard)) = (query.into_parts(), memory.into_parts());
+        let (attention, output) = Attention::<B>::new(query, Some(memory), mask, heads);
+        record::<B, C, _, _, 2>(AttentionStep, [query_guard, memory_guard], output, || attention)
+    }
+}
+
+#[derive(Debug)]
+struct AttentionStep;
+
+impl<B: Cpu, const N: usize> Backward<B, N> for AttentionStep {
+    type State = Attention<B>;
+
+    fn backward(self, ops: Ops<Attention<B>, N>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let output = B::contiguous(gradients.consume::<B>(&ops.node));
+        let found = ops.state.backward(B::values(&output));
+        let found: [_; N] = found.try_into().expect("one gradient for each parent");
+        register::<B, _, N>(ops, gradients, found);
+    }
+}
+
+/// An attention that was computed, with what its backward step needs.
+#[derive(Debug, Clone)]
+struct Attention<B: Cpu> {
+    query: FloatTensor<B>,
+    memory: Option<FloatTensor<B>>,
+    /// P, `[B, H, T, S]`; what a mask hides is not written.
+    weights: FloatTensor<B>,
+    mask: Mask,
+    heads: Heads,
+}
+
+/// Sizes, and where parts stand in rows.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    batch: usize,
+    queries: usize,
+    keys: usize,
+    d_model: usize,
+    d_k: usize,
+    /// Numbers in a row of queries.
+    query_row: usize,
+    /// Numbers in a row of keys and values.
+    key_row: usize,
+    /// Where keys and values begin in such a row.
+    key_begin: usize,
+    value_begin: usize,
+}
+
+impl Layout {
+    fn new(query: &Shape, memory: Option<&Shape>, heads: usize) -> Self {
+        let [batch, queries, query_row] = query.dims();
+        let (keys, d_model, key_row) = match memory {
+            Some(memory) => (memory[1], query_row, memory[2]),
+            None => (queries, query_row / 3, query_row),
+        };
+        let key_begin = key_row - 2 * d_model;
+        Self {
+            batch,
+            queries,
+            keys,
+            d_model,
+            d_k: d_model / heads,
+            query_row,
+            key_row,
+            key_begin,
+            value_begin: key_begin + d_model,
+        }
+    }
+
+    fn scale(&self) -> f32 {
+        1.0 / (self.d_k as f32).sqrt()
+    }
+}
+
+impl<B: Cpu> Attention<B> {
+    /// Computes the output, `[B, T, D]`.
+    fn new(query: FloatTensor<B>, memory: Option<FloatTensor<B>>, mask: Mask, heads: Heads) -> (Self, FloatTensor<B>) {
+        let query = B::contiguous(query);
+        let memory = memory.map(B::contiguous);
+        let layout = Layout::new(&query.shape(), memory.as_ref().map(|memory| memory.shape()).as_ref(), heads.count);
+        let Layout { batch, queries, keys, d_model, .. } = layout;
+        let query_values = B::values(&query);
+        let key_values = memory.as_ref().map_or(query_values, B::values);
+        let mut output = uninitialized(batch * queries * d_model);
+        let mut weights = uninitialized(batch * heads.count * queries * keys);
+        output
+            .par_chunks_mut(queries * d_model)
+            .zip(weights.par_chunks_mut(heads.count * queries * keys))
+            .enumerate()
+            .for_each_init(Vec::new, |dropped, (sentence, (output, weights))| {
+                let one = Sentence {
+                    layout,
+                    number: sentence,
+                    query: &query_values[sentence * queries * layout.query_row..][..queries * layout.query_row],
+                    memory: &key_values[sentence * keys * layout.key_row..][..keys * layout.key_row],
+                    mask: &mask,
+                    heads,
+                };
+                one.forward(output, weights, dropped);
+            });
+        let output = B::tensor(output, Shape::new([batch, queries, d_model]));
+        let weights = B::tensor(weights, Shape::new([batch, heads.count, queries, keys]));
+        (Self { query, memory, weights, mask, heads }, output)
+    }
+
+    /// Gradients of the query and the memory, from the output's.
+    fn backward(&self, output: &[f32]) -> Vec<FloatTensor<B>> {
+        let memory_shape = self.memory.as_ref().map(|memory| memory.shape());
+        let layout = Layout::new(&self.query.shape(), memory_shape.as_ref(), self.heads.count);
+        let Layout { queries, keys, d_model, query_row, key_row, .. } = layout;
+        let query_values = B::values(&self.query);
+        let key_values = self.memory.as_ref().map_or(query_values, B::values);
+        let weights = B::values(&self.weights);
+        let weights_size = self.heads.count * queries * keys;
+        let sentence = |number: usize| Sentence {
+            layout,
+            number,
+            query: &query_values[number * queries * query_row..][..queries * query_row],
+            memory: &key_values[number * keys * key_row..][..keys * key_row],
+            mask: &self.mask,
+            heads: self.heads,
+        };
+        let mut query = uninitialized(query_values.len());
+        let mut memory = if self.memory.is_some() { uninitialized(key_values.len()) } else { Vec::new() };
+        let work = |number: usize, query: &mut [f32], memory: Option<&mut [f32]>, buffers: &mut [Vec<f32>; 2]| {
+            let output = &output[number * queries * d_model..][..queries * d_model];
+            let weights = &weights[number * weights_size..][..weights_size];
+            sentence(number).backward(output, weights, query, memory, buffers);
+        };
+        let query_parts = query.par_chunks_mut(queries * query_row);
+        match &self.memory {
+            Some(_) => query_parts
+                .zip(memory.par_chunks_mut(keys * key_row))
+                .enumerate()
+                .for_each_init(Default::default, |buffers, (number, (query, memory))| {
+                    work(number, query, Some(memory), buffers);
+                }),
+            None => query_parts
+                .enumerate()
+                .for_each_init(Default::default, |buffers, (number, query)| work(number, query, None, buffers)),
+        }
+        let mut found = vec![B::tensor(query, self.query.shape())];
+        found.extend(memory_shape.map(|shape| B::tensor(memory, shape)));
+        found
+    }
+}
+
+/// One sentence of a batch.
+struct Sentence<'a> {
+    layout: Layout,
+    number: usize,
+    /// `[T, query_row]`.
+    query: &'a [f32],
+    /// `[S, key_row]`.
+    memory: &'a [f32],
+    mask: &'a Mask,
+    heads: Heads,
+}
+
+impl<'a> Sentence<'a> {
+    /// Q, K and V of a head, without the keys that no query sees.
+    fn matrices(&self, head: usize) -> [Matrix<'a>; 3] {
+        let Layout { queries, d_k, query_row, key_row, key_begin, value_begin, .. } = self.layout;
+        let seen = self.seen();
+        let begin = head * d_k;
+        [
+            Matrix::strided(&self.query[begin..], [queries, d_k], query_row),
+            Matrix::strided(&self.memory[key_begin + begin..], [seen, d_k], key_row),
+            Matrix::strided(&self.memory[value_begin + begin..], [seen, d_k], key_row),
+        ]
+    }
+
+    fn seen(&self) -> usize {
+        self.mask.seen(self.number, self.layout.keys)
+    }
+
+    /// The number that dropout gives to the first weight of a head.
+    fn index(&self, head: usize) -> usize {
+        (self.number * self.heads.count + head) * self.layout.queries * self.layout.keys
+    }
+
+    fn causal(&self) -> bool {
+        *self.mask == Mask::LookAhead
+    }
+
+    fn forward(&self, output: &mut [f32], weights: &mut [f32], dropped: &mut Vec<f32>) {
+        let Layout { queries, keys, d_model, d_k, .. } = self.layout;
+        let seen = self.seen();
+        dropped.resize(queries * keys, 0.0);
+        for head in 0..self.heads.count {
+            let [query, key, value] = self.matrices(head);
+            let weights = &mut weights[head * queries * keys..][..queries * keys];
+            multiply_small(query, key.t(), self.layout.scale(), weights, keys);
+            weigh(weights, dropped, [keys, seen], self.causal(), self.heads.dropout, self.index(head));
+            let dropped = Matrix::strided(dropped, [queries, seen], keys);
+            multiply_small(dropped, value, 1.0, &mut output[head * d_k..], d_model);
+        }
+    }
+
+    /// `query` is written whole; `memory` as well, or if there is none, the parts for key and value in `query`.
+    fn backward(
+        &self,
+        output: &[f32],
+        weights: &[f32],
+        query: &mut [f32],
+        mut memory: Option<&mut [f32]>,
+        [scores, dropped]: &mut [Vec<f32>; 2],
+    ) {
+        let Layout { queries, keys, d_model, d_k, query_row, key_row, key_begin, value_begin, .. } = self.layout;
+        let seen = self.seen();
+        let scale = self.layout.scale();
+        scores.resize(queries * keys, 0.0);
+        dropped.resize(queries * keys, 0.0);
+        for head in 0..self.heads.count {
+            let begin = head * d_k;
+            let [q, k, v] = self.matrices(head);
+            let output = Matrix::strided(&output[begin..], [queries, d_k], d_model);
+            let weights = &weights[head * queries * keys..][..queries * keys];
+            multiply_small(output, v.t(), 1.0, scores, keys);
+            weigh_backward(weights, scores, dropped, [keys, seen], self.causal(), self.heads.dropout, self.index(head));
+            let scores = Matrix::strided(scores, [queries, seen], keys);
+            let dropped = Matrix::strided(dropped, [queries, seen], keys);
+            multiply_small(scores, k, scale, &mut query[begin..], query_row);
+            let memory = memory.as_deref_mut().unwrap_or(query);
+            multiply_small(scores.t(), q, scale, &mut memory[key_begin + begin..], key_row);
+            multiply_small(dropped.t(), output, 1.0, &mut memory[value_begin + begin..], key_row);
+        }
+        // Padding was seen by nobody.
+        let memory = memory.unwrap_or(query);
+        for row in memory.chunks_exact_mut(key_row).skip(seen) {
+            row[key_begin..].fill(0.0);
+        }
+    }
+}
+
+vectorized! {
+    /// Scores become weights, in rows of `keys` numbers of which `seen` count; `dropped` becomes what is left of them.
+    fn weigh(
+        weights: &mut [f32],
+        dropped: &mut [f32],
+        sizes: [usize; 2],
+        causal: bool,
+        dropout: Dropout,
+        index: usize,
+    ) {
+        let [keys, seen] = sizes;
+        for (query, row) in weights.chunks_exact_mut(keys).enumerate() {
+            let own = if causal { query + 1 } else { seen };
+            let begin = query * keys;
+            let dropped = &mut dropped[begin..][..seen];
+            let (row, hidden) = row[..seen].split_at_mut(own);
+            let highest = max(row);
+            for weight in row.iter_mut() {
+                *weight = exp(*weight - highest);
+            }
+            let inverse = 1.0 / sum(row);
+            for (offset, (weight, dropped)) in row.iter_mut().zip(dropped.iter_mut()).enumerate() {
+                *weight *= inverse;
+                *dropped = *weight * dropout.factor(index + begin + offset);
+            }
+            hidden.fill(0.0);
+            dropped[own..].fill(0.0);
+        }
+    }
+
+    /// Gradients of what was left of the weights, in `scores`, become those of the scores. `dropped` is found again.
+    fn weigh_backward(
+        weights: &[f32],
+        scores: &mut [f32],
+        dropped: &mut [f32],
+        sizes: [usize; 2],
+        causal: bool,
+        dropout: Dropout,
+        index: usize,
+    ) {
+        let [keys, seen] = sizes;
+        for (query, row) in weights.chunks_exact(keys).enumerate() {
+            let own = if causal { query + 1 } else { seen };
+            let begin = query * keys;
+            let row = &row[..own];
+            let (scores, hidden) = scores[begin..][..seen].split_at_mut(own);
+            let (dropped, hidden_too) = dropped[begin..][..seen].split_at_mut(own);
+            for i in 0..own {
+                let factor = dropout.factor(index + begin + i);
+                dropped[i] = row[i] * factor;
+                scores[i] *= factor;
+            }
+            let along = dot(scores, row);
+            for i in 0..own {
+                scores[i] = row[i] * (scores[i] - along);
+            }
+            hidden.fill(0.0);
+            hidden_too.fill(0.0);
+        }
+    }
+}

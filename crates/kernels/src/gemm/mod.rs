@@ -1,0 +1,263 @@
+//! Matrix products, which are nine tenths of a training step.
+//!
+//! On CPUs with AVX-512 they are our own ([`avx512`]): operands of fp32, or rounded to bf16 with sums in fp32. On all
+//! others the crate `gemm` multiplies, in fp32.
+//!
+//! A number of the result is a sum over `k` in steps of a fixed size, each in ascending order, so that it does not
+//! depend on the number of threads.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use crate::instructions::InstructionSet;
+
+/// How operands of products are rounded. Sums and results are fp32 always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// Not at all.
+    #[default]
+    Fp32,
+    /// To bf16, 8 bits of mantissa, where the machine multiplies such numbers; else as [`Precision::Fp32`].
+    Bf16,
+}
+
+impl Precision {
+    /// What this machine makes of it.
+    pub fn available(self) -> Self {
+        if InstructionSet::detect().has_bf16() {
+            self
+        } else {
+            Self::Fp32
+        }
+    }
+}
+
+/// A matrix in memory: element `(i, j)` is `data[i * row_stride + j * column_stride]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a> {
+    data: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// Rows one behind the other.
+    ///
+    /// # Panics
+    /// If `data` holds fewer than `rows * columns` numbers.
+    pub fn new(data: &'a [f32], [rows, columns]: [usize; 2]) -> Self {
+        Self::strided(data, [rows, columns], columns)
+    }
+
+    /// Rows that begin `row_stride` numbers apart.
+    ///
+    /// # Panics
+    /// If `data` ends before the last row.
+    pub fn strided(data: &'a [f32], [rows, columns]: [usize; 2], row_stride: usize) -> Self {
+        let needed = if rows == 0 { 0 } else { (rows - 1) * row_stride + columns };
+        assert!(data.len() >= needed, "{} numbers, the matrix needs {needed}", data.len());
+        Self {
+            data,
+            rows,
+            columns,
+            row_stride,
+            column_stride: 1,
+        }
+    }
+
+    /// The transposed matrix, in the same memory.
+    pub fn t(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// What a product is added to.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// Nothing: the result is overwritten.
+    Zero,
+    /// What the result holds.
+    Result,
+    /// A row that is added to every row of the product.
+    Bias(&'a [f32]),
+}
+
+/// A right factor.
+pub struct Right<'a> {
+    matrix: Matrix<'a>,
+    precision: Precision,
+    #[cfg(target_arch = "x86_64")]
+    panels: Option<avx512::Panels>,
+}
+
+impl<'a> Right<'a> {
+    /// A factor that is used once.
+    pub fn new(matrix: Matrix<'a>, precision: Precision) -> Self {
+        Self {
+            matrix,
+            precision: precision.available(),
+            #[cfg(target_arch = "x86_64")]
+            panels: None,
+        }
+    }
+
+    /// A factor that is used several times: it is brought into the order in which products read it.
+    pub fn prepared(matrix: Matrix<'a>, precision: Precision) -> Self {
+        #[allow(unused_mut)]
+        let mut right = Self::new(matrix, precision);
+        #[cfg(target_arch = "x86_64")]
+        if InstructionSet::detect().has_avx512() {
+            right.panels = Some(avx512::Panels::of_columns(matrix, right.precision));
+        }
+        right
+    }
+}
+
+/// `left * right`, plus what [`Start`] says.
+pub struct Product<'a> {
+    /// `[M, K]`.
+    pub left: Matrix<'a>,
+    /// `[K, N]`.
+    pub right: &'a Right<'a>,
+    /// What the product is added to.
+    pub start: Start<'a>,
+}
+
+impl Product<'_> {
+    /// Writes to `result`, `[M, N]` with rows one behind the other, on all threads.
+    ///
+    /// # Panics
+    /// If sizes do not fit.
+    pub fn write(&self, result: &mut [f32]) {
+        self.write_strided(result, self.right.matrix.columns);
+    }
+
+    /// Writes to `result`, whose rows begin `row_stride` numbers apart, on all threads.
+    ///
+    /// # Panics
+    /// If sizes do not fit.
+    pub fn write_strided(&self, result: &mut [f32], row_stride: usize) {
+        let (left, right) = (self.left, self.right.matrix);
+        let [rows, columns] = [left.rows, right.columns];
+        assert_eq!(left.columns, right.rows, "columns of the left factor against rows of the right one");
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        assert!(row_stride >= columns && result.len() >= (rows - 1) * row_stride + columns);
+        if let Start::Bias(bias) = self.start {
+            assert_eq!(bias.len(), columns, "numbers of the bias");
+        }
+        assert!(left.columns > 0, "a product over nothing");
+        #[cfg(target_arch = "x86_64")]
+        if InstructionSet::detect().has_avx512() {
+            return avx512::multiply(self, result, row_stride);
+        }
+        portable(self, result, row_stride);
+    }
+}
+
+/// `result = factor * left * right`, or added to `result`, on this thread. For small matrices whose rows may stand far apart.
+pub fn multiply_small(left: Matrix, right: Matrix, factor: f32, result: &mut [f32], row_stride: usize) {
+    debug_assert_eq!(left.columns, right.rows);
+    debug_assert!(result.len() >= (left.rows - 1) * row_stride + right.columns);
+    // SAFETY: both matrices were checked against their slices, and so was the result.
+    unsafe {
+        gemm::gemm(
+            left.rows,
+            right.columns,
+            left.columns,
+            result.as_mut_ptr(),
+            1,
+            row_stride as isize,
+            false,
+            left.data.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.data.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            0.0,
+            factor,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+/// By the crate `gemm`.
+fn portable(product: &Product, result: &mut [f32], row_stride: usize) {
+    let (left, right) = (product.left, product.right.matrix);
+    if let Start::Bias(bias) = product.start {
+        for row in result.chunks_mut(row_stride).take(left.rows) {
+            row[..bias.len()].copy_from_slice(bias);
+        }
+    }
+    let add = !matches!(product.start, Start::Zero);
+    // SAFETY: both matrices were checked against their slices when they were made, and the result by the caller.
+    unsafe {
+        gemm::gemm(
+            left.rows,
+            right.columns,
+            left.columns,
+            result.as_mut_ptr(),
+            1,
+            row_stride as isize,
+            add,
+            left.data.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.data.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            if add { 1.0 } else { 0.0 },
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::Rayon(0),
+        );
+    }
+}
+
+/// Rows of one matrix, summed: `[N]`. Sums are taken over blocks of rows of a fixed size, then over the blocks.
+pub fn column_sums(data: &[f32], columns: usize) -> Vec<f32> {
+    use rayon::prelude::*;
+    const ROWS: usize = 128;
+    let sums: Vec<Vec<f32>> = data
+        .par_chunks(ROWS * columns)
+        .map(|block| {
+            let mut sums = vec![0.0; columns];
+            add_rows(block, &mut sums);
+            sums
+        })
+        .collect();
+    let mut total = vec![0.0; columns];
+    for sum in &sums {
+        add_rows(sum, &mut total);
+    }
+    total
+}
+
+crate::instructions::vectorized! {
+    /// Adds every row of `rows` to `sums`.
+    fn add_rows(rows: &[f32], sums: &mut [f32]) {
+        for row in rows.chunks_exact(sums.len()) {
+            for (sum, x) in sums.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use super::*;
+
+/// Numbers between -1 and 1 that look random.
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    (0..count as u32)
+        .map(|i| {
+            let x = (i ^ seed.wrapping_mul(0x9E37_79B9)).wrapping_mul(0x85EB_CA6B);
+            let x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
+            ((x ^ (x >> 16)) >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn at(matrix: Matrix, row: usize, column: usize) -> f64 {
+    f64::from(matrix.data[row * matrix.row_stride + column * matrix.column_stride])
+}
+
+/// Shapes that are multiples of nothing, of tiles, of the depth, and one.
+const SHAPES: [[usize; 3]; 12] = [
+    [1, 1, 1],
+    [1, 32, 7],
+    [12, 32, 256],
+    [13, 33, 257],
+    [5, 100, 3],
+    [96, 64, 64],
+    [97, 31, 255],
+    [200, 300, 513],
+    [24, 1000, 16],
+    [7, 640, 640],
+    [333, 16, 48],
+    [64, 65, 15],
+];
+
+/// Both factors, each as it is and transposed in memory.
+fn check(precision: Precision, tolerance: f64) {
+    for [m, n, k] in SHAPES {
+        let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+        let bias = numbers(n, 3);
+        let before = numbers(m * n, 4);
+        for (a_turned, b_turned, prepared) in [
+            (false, false, false),
+            (true, false, true),
+            (false, true, true),
+            (true, true, false),
+        ] {
+            let left = if a_turned { Matrix::new(&a, [k, m]).t() } else { Matrix::new(&a, [m, k]) };
+            let matrix = if b_turned { Matrix::new(&b, [n, k]).t() } else { Matrix::new(&b, [k, n]) };
+            let right = if prepared { Right::prepared(matrix, precision) } else { Right::new(matrix, precision) };
+            for start in [Start::Zero, Start::Result, Start::Bias(&bias)] {
+                let mut result = before.clone();
+                Product { left, right: &right, start }.write(&mut result);
+                for row in 0..m {
+                    for column in 0..n {
+                        let product: f64 = (0..k).map(|i| at(left, row, i) * at(matrix, i, column)).sum();
+                        let expected = product
+                            + match start {
+                                Start::Zero => 0.0,
+                                Start::Result => f64::from(before[row * n + column]),
+                                Start::Bias(bias) => f64::from(bias[column]),
+                            };
+                        let found = f64::from(result[row * n + column]);
+                        assert!(
+                            (found - expected).abs() < tolerance * (k as f64).sqrt(),
+                            "{m}x{n}x{k} {a_turned} {b_turned} {start:?} at {row},{column}: {found} instead of {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn products_in_fp32() {
+    check(Precision::Fp32, 1e-6);
+}
+
+/// Each operand is off by up to 2^-9 of itself.
+#[test]
+fn products_in_bf16() {
+    check(Precision::Bf16, 4e-3);
+}
+
+/// Whole numbers up to 256 are bf16 numbers, so that nothing is rounded.
+#[test]
+fn bf16_products_of_small_whole_numbers_are_exact() {
+    let whole = |count: usize, step: usize| (0..count).map(|i| ((i * step) % 31) as f32 - 15.0).collect::<Vec<_>>();
+    let [m, n, k] = [29, 70, 301];
+    let (a, b) = (whole(m * k, 7), whole(k * n, 11));
+    let product = |precision| {
+        let mut result = vec![0.0; m * n];
+        let right = Right::new(Matrix::new(&b, [n, k]).t(), precision);
+        Product { left: Matrix::new(&a, [m, k]), right: &right, start: Start::Zero }.write(&mut result);
+        result
+    };
+    assert_eq!(product(Precision::Bf16), product(Precision::Fp32));
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let [m, n, k] = [301, 257, 700];
+    let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
+    for precision in [Precision::Fp32, Precision::Bf16] {
+        let product = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut result = vec![0.0; m * n];
+                let right = Right::new(Matrix::new(&b, [k, n]), precision);
+                Product { left: Matrix::new(&a, [k, m]).t(), right: &right, start: Start::Zero }.write(&mut result);
+                (result, column_sums(&a, k))
+            })
+        };
+        assert!(product(1) == product(3));
+    }
+}
+
+#[test]
+fn small_products_with_strides() {
+    let (a, b) = (numbers(5 * 40, 7), numbers(9 * 40, 8));
+    let left = Matrix::strided(&a[8..], [5, 6], 40);
+    let right = Matrix::strided(&b[16..], [9, 6], 40).t();
+    let mut result = vec![7.0; 5 * 11];
+    multiply_small(left, right, 0.5, &mut result, 11);
+    for row in 0..5 {
+        for column in 0..9 {
+            let expected: f64 = (0..6).map(|i| at(left, row, i) * at(right, i, column)).sum();
+            assert!((f64::from(result[row * 11 + column]) - 0.5 * expected).abs() < 1e-6);
+        }
+        assert_eq!(result[row * 11 + 9..row * 11 + 11], [7.0, 7.0], "beyond the result");
+    }
+}
+
+#[test]
+fn sums_of_columns() {
+    let data: Vec<f32> = (0..300 * 7).map(|i| (i % 13) as f32).collect();
+    let sums = column_sums(&data, 7);
+    for (column, sum) in sums.iter().enumerate() {
+        assert_eq!(*sum, data.iter().skip(column).step_by(7).sum::<f32>());
+    }
+}

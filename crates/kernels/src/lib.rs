@@ -1,0 +1,48 @@
+//! Fused operations with their gradients for Burn's CPU backends, each beside its reference in plain Burn operations.
+//!
+//! ```text
+//! linear         y = x W + b, several maps of the same rows at once
+//! attention      softmax(Q K^T / √d_k) V for packed heads, with masks and dropout
+//! residual_norm  norm(x + dropout(y)), and its parts
+//! activation     ReLU, GELU, SwiGLU, with dropout
+//! embedding      table look-up with scale, positions and dropout
+//! output_loss    output projection and label-smoothed cross-entropy, a few rows at a time
+//! adam           the optimizer's step, in one pass over a parameter
+//!
+//! gemm           matrix products, in fp32 and bf16
+//! dropout        a counter hash: what is dropped is a pure function of a key and the place
+//! instructions   the instruction set, chosen at run time
+//! numbers        sums, maxima and exp over slices
+//! cpu            tensors of Flex and NdArray as slices
+//! autodiff       how an operation is recorded
+//! ```
+//!
+//! Each operation's public function takes Burn tensors of any device. On a CPU device it runs fused; on every other
+//! device, and after [`use_reference`], it runs the reference. The computation stands once, on slices; what differs
+//! between Flex and NdArray is in `cpu`.
+//!
+//! Results do not depend on the number of threads: sums are taken over pieces of a fixed size, in a fixed order.
+
+// Kernels take what they compute with, slice by slice, and walk several slices by one index.
+// Burn's hint to use Flex instead of NdArray; both are offered.
+#![allow(deprecated)]
+#![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
+
+pub mod activation;
+pub mod adam;
+pub mod attention;
+mod autodiff;
+mod cpu;
+pub mod dropout;
+pub mod embedding;
+pub mod gemm;
+mod instructions;
+pub mod linear;
+mod numbers;
+pub mod output_loss;
+pub mod residual_norm;
+
+pub use cpu::{is_fused, use_reference};
+pub use dropout::Dropout;
+pub use gemm::Precision;
+pub use instructions::InstructionSet;

@@ -1,0 +1,248 @@
+//! Output projection and label-smoothed cross-entropy (Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4).
+//!
+//! The target distribution is `1 - ε` at the reference token plus `ε / V` everywhere, the reference included:
+//!
+//! ```text
+//! loss = (1 - ε) (-log p(y)) + ε mean_v(-log p(v))          p = softmax(h W)
+//!
+//! d loss / d logit_v = p_v - ε/V - (1 - ε) [v = y]
+//! ```
+//!
+//! The logits, `[N, V]`, are the largest tensor of a training step by far. They are made a few rows at a time, turned
+//! into their own gradients where they lie, and multiplied into the gradients of what they were made from.
+//!
+//! N rows, V vocabulary, R what the output projection reads.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::prelude::*;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+use crate::autodiff::{record, register};
+use crate::cpu::{Cpu, ids, is_fused};
+use crate::gemm::{Matrix, Precision, Product, Right, Start};
+use crate::instructions::vectorized;
+use crate::numbers::{CHUNK, exp, max, sum, uninitialized};
+
+pub mod reference;
+
+/// The id of padding, which counts nothing.
+pub const PAD: u32 = 0;
+
+/// Rows whose logits exist at the same time.
+const ROWS: usize = 512;
+
+/// What turns the decoder's output into logits.
+#[derive(Debug, Clone)]
+pub enum Projection {
+    /// An embedding that is used again: `[V, R]`.
+    Table(Tensor<2>),
+    /// A matrix of its own: `[R, V]`.
+    Weight(Tensor<2>),
+}
+
+impl Projection {
+    /// `[R, V]`, whichever it is.
+    pub fn weight(self) -> Tensor<2> {
+        match self {
+            Self::Table(table) => table.transpose(),
+            Self::Weight(weight) => weight,
+        }
+    }
+}
+
+/// Sums over the target tokens of a batch; padding counts nothing.
+pub struct OutputLoss {
+    /// The smoothed loss, to be trained on, in nats: `[1]`.
+    pub smoothed: Tensor<1>,
+    /// The plain negative log-likelihood, in nats: `[1]`; `exp` of its mean is the perplexity.
+    pub nll: Tensor<1>,
+}
+
+/// Loss of hidden states against reference tokens.
+///
+/// # Shapes
+/// - `hidden`: `[N, R]`, `targets`: `[N]`
+pub fn output_loss(
+    hidden: Tensor<2>,
+    projection: Projection,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+    precision: Precision,
+) -> OutputLoss {
+    if !is_fused(&hidden.device()) {
+        return reference::output_loss(hidden, projection.weight(), targets, smoothing);
+    }
+    let (weight, is_table) = match projection {
+        Projection::Table(table) => (table, true),
+        Projection::Weight(weight) => (weight, false),
+    };
+    let rule = LossRule {
+        targets: ids(targets).into(),
+        smoothing,
+        precision,
+        is_table,
+    };
+    let sums = Dispatch::output_loss_kernel(hidden.into_dispatch(), weight.into_dispatch(), rule);
+    let sums = Tensor::<1>::from_dispatch(sums);
+    OutputLoss {
+        smoothed: sums.clone().slice([0..1]),
+        nll: sums.detach().slice([1..2]),
+    }
+}
+
+/// What the loss is computed with, beside the tensors.
+#[derive(Debug, Clone)]
+pub struct LossRule {
+    targets: Arc<[u32]>,
+    smoothing: f64,
+    precision: Precision,
+    /// Whether the weight is `[V, R]`.
+    is_table: bool,
+}
+
+/// The fused operation.
+#[backend_extension(Flex, NdArray, Autodiff)]
+pub trait OutputLossKernel: Backend {
+    /// The smoothed loss and the plain one: `[2]`. Only the first has a gradient.
+    fn output_loss_kernel(hidden: FloatTensor<Self>, weight: FloatTensor<Self>, rule: LossRule) -> FloatTensor<Self>;
+}
+
+impl<B: Cpu> OutputLossKernel for B {
+    fn output_loss_kernel(hidden: FloatTensor<B>, weight: FloatTensor<B>, rule: LossRule) -> FloatTensor<B> {
+        Rows::<B>::new(hidden, weight, rule).loss(None)
+    }
+}
+
+impl<B: Cpu, C: CheckpointStrategy> OutputLossKernel for Autodiff<B, C> {
+    fn output_loss_kernel(hidden: FloatTensor<Self>, weight: FloatTensor<Self>, rule: LossRule) -> FloatTensor<Self> {
+        let tracked = hidden.is_tracked() || weight.is_tracked();
+        let ((hidden, hidden_guard), (weight, weight_guard)) = (hidden.into_parts(), weight.into_parts());
+        let (hidden_shape, weight_shape) = (hidden.shape(), weight.shape());
+        let rows = Rows::<B>::new(hidden, weight, rule);
+        let mut found = tracked.then(|| [&hidden_shape, &weight_shape].map(|shape| uninitialized(shape.num_elements())));
+        let output = rows.loss(found.as_mut());
+        let state = || {
+            let [hidden, weight] = found.expect("tracked");
+            [B::tensor(hidden, hidden_shape), B::tensor(weight, weight_shape)]
+        };
+        record::<B, C, _, _, 2>(LossStep, [hidden_guard, weight_guard], output, state)
+    }
+}
+
+/// Gradients were found with the loss; what is left is to multiply them by the gradient of the loss.
+#[derive(Debug)]
+struct LossStep;
+
+impl<B: Cpu> Backward<B, 2> for LossStep {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let output = B::contiguous(gradients.consume::<B>(&ops.node));
+        let factor = B::values(&output)[0];
+        let Ops { parents, node, state } = ops;
+        let found = state.map(|gradient| {
+            if factor == 1.0 {
+                return gradient;
+            }
+            let shape = gradient.shape();
+            let mut values = B::into_values(gradient);
+            values.par_chunks_mut(CHUNK).for_each(|values| values.iter_mut().for_each(|x| *x *= factor));
+            B::tensor(values, shape)
+        });
+        register::<B, _, 2>(Ops::new(parents, node, ()), gradients, found);
+    }
+}
+
+/// Rows whose loss is wanted.
+struct Rows<B: Cpu> {
+    hidden: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    rule: LossRule,
+}
+
+impl<B: Cpu> Rows<B> {
+    fn new(hidden: FloatTensor<B>, weight: FloatTensor<B>, rule: LossRule) -> Self {
+        Self {
+            hidden: B::contiguous(hidden),
+            weight: B::contiguous(weight),
+            rule,
+        }
+    }
+
+    /// The two sums; gradients of `hidden` and `weight` are written if they are wanted.
+    fn loss(&self, mut gradients: Option<&mut [Vec<f32>; 2]>) -> FloatTensor<B> {
+        let hidden = B::values(&self.hidden);
+        let [rows, width] = [self.hidden.shape()[0], self.hidden.shape()[1]];
+        let shape = self.weight.shape();
+        let stored = Matrix::new(B::values(&self.weight), [shape[0], shape[1]]);
+        // [R, V]
+        let (weight, vocabulary) = if self.rule.is_table { (stored.t(), shape[0]) } else { (stored, shape[1]) };
+        let precision = self.rule.precision;
+        let weight_right = Right::prepared(weight, precision);
+        let transposed = gradients.is_some().then(|| Right::prepared(weight.t(), precision));
+        let mut logits = uninitialized(ROWS.min(rows) * vocabulary);
+        let mut sums = [0.0f64; 2];
+        for first in (0..rows).step_by(ROWS) {
+            let count = ROWS.min(rows - first);
+            let logits = &mut logits[..count * vocabulary];
+            let chunk = Matrix::new(&hidden[first * width..][..count * width], [count, width]);
+            Product { left: chunk, right: &weight_right, start: Start::Zero }.write(logits);
+            for row in self.losses(logits, vocabulary, &self.rule.targets[first..][..count]) {
+                sums[0] += f64::from(row[0]);
+                sums[1] += f64::from(row[1]);
+            }
+            if let (Some([of_hidden, of_weight]), Some(transposed)) = (&mut gradients, &transposed) {
+                let logits = Matrix::new(logits, [count, vocabulary]);
+                let start = if first == 0 { Start::Zero } else { Start::Result };
+                let of_hidden = &mut of_hidden[first * width..][..count * width];
+                Product { left: logits, right: transposed, start: Start::Zero }.write(of_hidden);
+                let (left, right) = if self.rule.is_table { (logits.t(), chunk) } else { (chunk.t(), logits) };
+                Product { left, right: &Right::new(right, precision), start }.write(of_weight);
+            }
+        }
+        B::tensor(sums.map(|sum| sum as f32).to_vec(), Shape::new([2]))
+    }
+
+    /// The losses of each row, smoothed and plain. Logits become their own gradients.
+    fn losses(&self, logits: &mut [f32], vocabulary: usize, targets: &[u32]) -> Vec<[f32; 2]> {
+        let rows = logits.par_chunks_mut(vocabulary).zip(targets);
+        rows.map(|(row, target)| {
+            assert!((*target as usize) < vocabulary, "id {target} is outside a vocabulary of {vocabulary}");
+            if *target == PAD {
+                row.fill(0.0);
+                [0.0; 2]
+            } else {
+                row_loss(row, *target as usize, self.rule.smoothing as f32)
+            }
+        })
+        .collect()
+    }
+}
+
+vectorized! {
+    /// The smoothed and the plain loss of one row, whose logits become their own gradients.
+    fn row_loss(logits: &mut [f32], target: usize, smoothing: f32) -> [f32; 2] {
+        let count = logits.len() as f32;
+        let highest = max(logits);
+        let mean = sum(logits) / count;
+        let reference = logits[target];
+        for logit in logits.iter_mut() {
+            *logit = exp(*logit - highest);
+        }
+        let total = sum(logits);
+        let (inverse, uniform) = (1.0 / total, smoothing / count);
+        for p in logits.iter_mut() {
+            *p = *p * inverse - uniform;
+        }
+        logits[target] -= 1.0 - smoothing;
+        let log_sum = highest + total.ln();
+        let nll = log_sum - reference;
+        [(1.0 - smoothing) * nll + smoothing * (log_sum - mean), nll]
+    }
+}
