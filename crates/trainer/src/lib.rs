@@ -7,6 +7,7 @@
 //! tensors       batches of ids -> tensors on a device
 //! schedule      the learning rate, a pure function of the update
 //! optimizer     Adam, AdamW, the moving average of the weights
+//! learner       a model and its optimizer: batches in, better weights out
 //! train/        the loop
 //! validate      loss, BLEU and chrF of the validation text
 //! journal/      train.log, metrics.jsonl, validations.tsv, TensorBoard
@@ -19,12 +20,14 @@
 //! attention     what a translation looked at
 //! evaluate      scores of translations
 //! score         log-probabilities of given pairs
+//! bench         speed on batches that are made up
 //! console       what a run shows while it goes on
 //! error         what can go wrong, with a hint
 //! ```
 
 pub mod attention;
 pub mod average;
+pub mod bench;
 pub mod checkpoint;
 pub mod config;
 pub mod console;
@@ -32,6 +35,7 @@ pub mod duration;
 pub mod error;
 pub mod evaluate;
 pub mod journal;
+pub mod learner;
 pub mod optimizer;
 pub mod prepare;
 pub mod run;

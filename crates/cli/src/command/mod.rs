@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod average;
+mod bench;
 mod devices;
 mod evaluate;
 mod score;
@@ -27,6 +28,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Score(score::Score),
     Average(average::Average),
+    Bench(bench::Bench),
     Devices(devices::Devices),
 }
 
@@ -67,6 +69,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Score(score) => score.run(),
         Command::Average(average) => average.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Devices(devices) => devices.run(),
     }
 }

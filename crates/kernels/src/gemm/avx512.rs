@@ -420,40 +420,55 @@ impl Lines<'_> {
     /// Lanes are contiguous.
     #[target_feature(enable = "avx512f")]
     unsafe fn copy_fp32<const WIDTH: usize>(&self, words: &mut [u32]) {
-        let masks = lane_masks(self.lanes);
-        let stored = lane_masks(WIDTH);
-        for (step, words) in words.chunks_exact_mut(WIDTH).enumerate() {
-            for half in 0..WIDTH.div_ceil(16) {
-                // SAFETY: by the caller; masked lanes are not touched.
-                unsafe {
-                    let from = self.data.as_ptr().add(step * self.depth_stride + half * 16);
-                    let values = _mm512_maskz_loadu_ps(masks[half], from);
-                    _mm512_mask_storeu_ps(words.as_mut_ptr().add(half * 16).cast(), stored[half], values);
-                }
-            }
+        // SAFETY: by the caller.
+        unsafe {
+            self.copy::<WIDTH>(words, self.depth, |step, half, mask| {
+                let from = self.data.as_ptr().add(step * self.depth_stride + half * 16);
+                _mm512_castps_si512(_mm512_maskz_loadu_ps(mask, from))
+            });
         }
     }
 
     /// Lanes are contiguous; two numbers of the same lane make a word.
     #[target_feature(enable = "avx512f,avx512bf16,avx512bw,avx512vl")]
     unsafe fn copy_bf16<const WIDTH: usize>(&self, words: &mut [u32]) {
+        // SAFETY: by the caller.
+        unsafe {
+            self.copy::<WIDTH>(words, self.depth.div_ceil(2), |step, half, mask| {
+                let from = self.data.as_ptr().add(2 * step * self.depth_stride + half * 16);
+                let low = rounded(_mm512_maskz_loadu_ps(mask, from));
+                if 2 * step + 1 == self.depth {
+                    return low;
+                }
+                let high = rounded(_mm512_maskz_loadu_ps(mask, from.add(self.depth_stride)));
+                _mm512_or_si512(low, _mm512_slli_epi32::<16>(high))
+            });
+        }
+    }
+
+    /// Sixteen lanes at a time; `load` gives a step's words of them, and does not touch masked ones.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    unsafe fn copy<const WIDTH: usize>(
+        &self,
+        words: &mut [u32],
+        steps: usize,
+        load: impl Fn(usize, usize, u16) -> __m512i,
+    ) {
         let masks = lane_masks(self.lanes);
         let stored = lane_masks(WIDTH);
-        for (step, words) in words.chunks_exact_mut(WIDTH).enumerate() {
-            let both = 2 * step + 1 < self.depth;
+        for step in 0..steps {
             for half in 0..WIDTH.div_ceil(16) {
-                // SAFETY: by the caller; masked lanes are not touched.
+                let found = load(step, half, masks[half]);
+                // SAFETY: by the caller. Masked stores are slow: what an unmasked one writes beyond the width belongs
+                // to the next step, which is written afterwards.
                 unsafe {
-                    let from = self.data.as_ptr().add(2 * step * self.depth_stride + half * 16);
-                    let low = rounded(_mm512_maskz_loadu_ps(masks[half], from));
-                    let high = if both {
-                        let from = from.add(self.depth_stride);
-                        _mm512_slli_epi32::<16>(rounded(_mm512_maskz_loadu_ps(masks[half], from)))
+                    let to = words.as_mut_ptr().add(step * WIDTH + half * 16).cast();
+                    if step + 1 < steps || (half + 1) * 16 <= WIDTH {
+                        _mm512_storeu_si512(to, found);
                     } else {
-                        _mm512_setzero_si512()
-                    };
-                    let to = words.as_mut_ptr().add(half * 16).cast();
-                    _mm512_mask_storeu_epi32(to, stored[half], _mm512_or_si512(low, high));
+                        _mm512_mask_storeu_epi32(to.cast(), stored[half], found);
+                    }
                 }
             }
         }
@@ -506,10 +521,14 @@ impl Lines<'_> {
                 }
                 let square = transposed(square);
                 for (offset, row) in square[..16.min(steps - step)].iter().enumerate() {
-                    // SAFETY: by the caller; words beyond the width are masked.
+                    // SAFETY: by the caller; what is written beyond the width belongs to the next step, see `copy`.
                     unsafe {
-                        let to = words.as_mut_ptr().add((step + offset) * WIDTH + half * 16);
-                        _mm512_mask_storeu_epi32(to.cast(), stored[half], *row);
+                        let to = words.as_mut_ptr().add((step + offset) * WIDTH + half * 16).cast();
+                        if step + offset + 1 < steps || (half + 1) * 16 <= WIDTH {
+                            _mm512_storeu_si512(to, *row);
+                        } else {
+                            _mm512_mask_storeu_epi32(to.cast(), stored[half], *row);
+                        }
                     }
                 }
             }

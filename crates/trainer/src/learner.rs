@@ -1,0 +1,116 @@
+//! A model and its optimizer: batches in, better weights out.
+
+use burn::optim::GradientsParams;
+use burn::prelude::*;
+use ember_data::batch::Batch;
+use ember_model::arch::{Transformer, Vocabularies};
+use ember_model::config::ModelConfigError;
+use ember_model::loss::output_loss;
+use ember_model::pass::Pass;
+use ember_model::weights::initialise;
+
+use crate::config::{Config, TrainingConfig};
+use crate::optimizer::{Optimizer, add_gradients, gradient_norm};
+use crate::tensors::BatchTensors;
+
+/// A model in training.
+pub struct Learner {
+    /// `None` only while a step changes the weights: they are changed in their place, which takes owning them.
+    model: Option<Transformer>,
+    /// Its running means and moving average.
+    pub optimizer: Optimizer,
+    /// With autodiff.
+    device: Device,
+    seed: u64,
+    training: TrainingConfig,
+}
+
+/// What the target tokens of one update say.
+pub struct UpdateGradients {
+    /// Gradients of the loss summed over all target tokens.
+    sum: GradientsParams,
+    target_tokens: f64,
+    /// Norm of the gradient of the mean loss.
+    pub norm: f64,
+    /// Mean smoothed loss of a target token, in nats.
+    pub loss: f64,
+    /// Mean plain loss of a target token, in nats.
+    pub nll: f64,
+}
+
+impl UpdateGradients {
+    /// Whether they can be learnt from.
+    pub fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.norm.is_finite()
+    }
+}
+
+impl Learner {
+    /// With initial weights.
+    ///
+    /// # Errors
+    /// When the model's config cannot work with these vocabularies.
+    pub fn new(config: &Config, vocabularies: Vocabularies, device: &Device) -> Result<Self, ModelConfigError> {
+        let device = device.clone().autodiff();
+        let model = Transformer::new(&config.model, vocabularies, &device)?;
+        Ok(Self {
+            model: Some(initialise(model, config.seed)),
+            optimizer: Optimizer::new(&config.training.optimizer, config.training.ema),
+            device,
+            seed: config.seed,
+            training: config.training.clone(),
+        })
+    }
+
+    /// The model with its weights of now.
+    pub fn model(&self) -> &Transformer {
+        self.model.as_ref().expect("no step is under way")
+    }
+
+    /// Takes other weights.
+    pub fn replace_model(&mut self, change: impl FnOnce(Transformer) -> Transformer) {
+        self.model = self.model.take().map(change);
+    }
+
+    /// Gradients of update `update` (from 1) over its micro-batches.
+    pub fn gradients<'a>(&self, micro_batches: impl IntoIterator<Item = &'a Batch>, update: u64) -> UpdateGradients {
+        let model = self.model();
+        let mut total = UpdateGradients {
+            sum: GradientsParams::new(),
+            target_tokens: 0.0,
+            norm: 0.0,
+            loss: 0.0,
+            nll: 0.0,
+        };
+        for (number, batch) in micro_batches.into_iter().enumerate() {
+            let tensors = BatchTensors::new(batch, &self.device);
+            let mut pass = Pass::training(self.seed, update, number as u64, self.training.precision.into());
+            let hidden = model.forward(&tensors.source, tensors.target_input, &mut pass);
+            let loss = output_loss(
+                hidden,
+                model.projection(),
+                tensors.target_output,
+                self.training.label_smoothing,
+                pass.precision(),
+            );
+            let gradients = GradientsParams::from_grads(loss.smoothed.backward(), model);
+            total.sum = if number == 0 { gradients } else { add_gradients(model, total.sum, gradients) };
+            total.target_tokens += batch.target_tokens as f64;
+            total.loss += f64::from(loss.smoothed.into_scalar::<f32>());
+            total.nll += f64::from(loss.nll.into_scalar::<f32>());
+        }
+        total.norm = gradient_norm(model, &total.sum) / total.target_tokens;
+        total.loss /= total.target_tokens;
+        total.nll /= total.target_tokens;
+        total
+    }
+
+    /// One step of the optimizer, after clipping.
+    pub fn step(&mut self, gradients: UpdateGradients, learning_rate: f64) {
+        let longest = self.training.clip_norm;
+        let clip = if longest > 0.0 && gradients.norm > longest { longest / gradients.norm } else { 1.0 };
+        let scale = clip / gradients.target_tokens;
+        let model = self.model.take().expect("no step is under way");
+        self.model = Some(self.optimizer.step(model, gradients.sum, learning_rate, scale));
+    }
+}
