@@ -78,6 +78,11 @@ impl Validation {
         }
     }
 
+    /// Whether there is a pair that is short enough to count in the loss.
+    pub fn has_loss(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
     /// Measures a model.
     ///
     /// # Errors
@@ -138,7 +143,7 @@ impl Validation {
             nll += f64::from(sums[1]);
             tokens += batch.target_tokens;
         }
-        // Not a number without a pair that is short enough: no validation is the best by that.
+        // Not a number without a pair that is short enough (see `has_loss`): no validation is the best by that.
         (loss / tokens as f64, nll / tokens as f64)
     }
 

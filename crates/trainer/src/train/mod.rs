@@ -208,6 +208,8 @@ impl<'a> Trainer<'a> {
         };
         self.console.training_paused();
         match end {
+            // Weights that gave no finite loss are not worth keeping: the run goes on from the checkpoint before.
+            End::Interrupted if self.state.skipped_in_a_row > 0 => {}
             End::Interrupted => self.save()?,
             _ if self.saved != Some(self.state.update) => self.validate_and_save()?,
             _ => {}
@@ -321,6 +323,12 @@ impl<'a> Trainer<'a> {
         if self.state.skipped_in_a_row < MOST_SKIPPED {
             return Ok(());
         }
+        let what = format!("loss or gradient was not finite {MOST_SKIPPED} times in a row");
+        Err(self.diverged(update, &what)?)
+    }
+
+    /// The error that ends a training whose numbers are no longer finite.
+    fn diverged(&mut self, update: u64, what: &str) -> Result<TrainerError> {
         self.journal.sync()?;
         let last = match self.saved {
             Some(saved) => format!(
@@ -329,9 +337,9 @@ impl<'a> Trainer<'a> {
             ),
             None => "there is no checkpoint yet".into(),
         };
-        Err(TrainerError::Diverged {
+        Ok(TrainerError::Diverged {
             update,
-            message: format!("loss or gradient was not finite {MOST_SKIPPED} times in a row; {last}"),
+            message: format!("{what}; {last}"),
             hint: "lower the peak of training.schedule, lengthen its warmup, or set training.clip_norm = 1.0, and run \
                    the same command: it goes on from the last checkpoint; --fresh starts over"
                 .into(),
@@ -380,6 +388,11 @@ impl<'a> Trainer<'a> {
             max_length: self.config.data.max_length,
         };
         let result = self.validation.run(&translator, self.console)?;
+        if self.validation.has_loss() && !result.nll.is_finite() {
+            // A checkpoint of such weights would be the one that a resumed run goes on from.
+            let what = format!("the validation loss is {}", result.nll);
+            return Err(self.diverged(self.state.update, &what)?);
+        }
         let value = match self.config.validation.metric {
             Metric::Bleu => result.bleu,
             Metric::Chrf => result.chrf,
