@@ -264,8 +264,8 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 
 fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).during("remove", folder),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.during("remove", folder),
     }
 }
 

@@ -81,6 +81,8 @@ trait During<T> {
 
 impl<T> During<T> for io::Result<T> {
     fn during(self, action: &'static str, path: &Path) -> Result<T> {
+        #[cfg(test)]
+        crash::call();
         self.map_err(|source| CheckpointError::Io {
             action,
             path: path.into(),
@@ -89,5 +91,7 @@ impl<T> During<T> for io::Result<T> {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod crash;
 #[cfg(test)]
 mod tests;

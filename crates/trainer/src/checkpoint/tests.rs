@@ -66,6 +66,64 @@ fn a_checkpoint_that_cannot_be_written_leaves_nothing() {
     verify(&run.path().join("500")).unwrap();
 }
 
+/// Saves as training does: the checkpoint, the pointers, and away with what is no longer wanted.
+fn save(checkpoints: &Path, update: u64, text: &str) {
+    write(checkpoints, update, text);
+    Pointer::Last.write(checkpoints, update).unwrap();
+    Pointer::Best.write(checkpoints, update).unwrap();
+    prune(checkpoints, &BTreeSet::from([update])).unwrap();
+}
+
+/// What a start finds: the newest intact checkpoint, and what its model holds.
+fn found(checkpoints: &Path) -> (u64, String) {
+    clean_up(checkpoints).unwrap();
+    let (resumable, warnings) = find_resumable(checkpoints).unwrap();
+    assert_eq!(warnings, [""; 0], "nothing is half there");
+    let resumable = resumable.expect("an intact checkpoint");
+    let model = fs::read_to_string(resumable.folder.join("model.safetensors")).unwrap();
+    (resumable.update, model)
+}
+
+#[test]
+fn after_a_death_at_any_write_there_is_a_whole_checkpoint() {
+    let mut seen = BTreeSet::new();
+    for calls in 1.. {
+        let run = tempfile::tempdir().unwrap();
+        save(run.path(), 1, "one");
+        let whole = crash::dies_after(calls, || save(run.path(), 2, "two")).is_some();
+        let (update, model) = found(run.path());
+        assert_eq!(model, if update == 1 { "one" } else { "two" }, "call {calls}");
+        seen.insert((update, list(run.path()).unwrap()));
+        // The start that follows makes up for what was missing.
+        save(run.path(), 2, "two");
+        assert_eq!(found(run.path()), (2, "two".into()), "call {calls}");
+        assert_eq!(names(run.path()), ["2", "best", "last"], "call {calls}");
+        if whole {
+            assert!(calls > 20, "only {calls} system calls were tried");
+            break;
+        }
+    }
+    assert_eq!(seen, BTreeSet::from([(1, vec![1]), (2, vec![1, 2]), (2, vec![2])]));
+}
+
+#[test]
+fn after_a_death_while_a_checkpoint_is_replaced_it_is_the_old_or_the_new_one() {
+    let mut seen = BTreeSet::new();
+    for calls in 1.. {
+        let run = tempfile::tempdir().unwrap();
+        write(run.path(), 7, "old");
+        let whole = crash::dies_after(calls, || write(run.path(), 7, "new")).is_some();
+        let (update, model) = found(run.path());
+        assert_eq!(update, 7, "call {calls}");
+        assert_eq!(names(run.path()), ["7"], "call {calls}");
+        seen.insert(model);
+        if whole {
+            break;
+        }
+    }
+    assert_eq!(seen, BTreeSet::from(["new".to_owned(), "old".to_owned()]));
+}
+
 #[test]
 fn damage_names_the_file_and_the_newest_intact_checkpoint() {
     let run = tempfile::tempdir().unwrap();

@@ -554,3 +554,6 @@ fn end_in_words(end: End) -> &'static str {
         End::Interrupted => "interrupted; the same command goes on from here",
     }
 }
+
+#[cfg(test)]
+mod tests;
