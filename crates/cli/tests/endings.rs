@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Workplace, assert_same_run, start, wait_at_most};
+use common::{Workplace, assert_same_run, start, terminate, wait_at_most};
 
 /// A learning rate at which nothing changes: the first validation stays the best.
 const NOTHING_LEARNT: [&str; 8] = [
@@ -109,4 +109,54 @@ fn a_run_whose_last_updates_are_skipped_writes_no_checkpoint_of_them() {
     work.train("run", &short)
         .fails_with(&["stopped at update 7: the validation loss is NaN", "checkpoints/4"]);
     assert!(!work.path("runs/run/checkpoints/7").exists());
+}
+
+/// With sub-words, a validation and a test corpus that take their time.
+const UNHURRIED: [&str; 8] = [
+    "--set",
+    "tokenizer.vocabulary=330",
+    "--set",
+    "validation.every=\"3u\"",
+    "--set",
+    "validation.beam=12",
+    "--set",
+    "decoding.beam=12",
+];
+
+#[cfg(unix)]
+#[test]
+fn stopped_at_any_moment_it_exits_0_and_goes_on_as_if_nothing_had_been() {
+    let work = Workplace::new();
+    work.train("whole", &UNHURRIED).ok();
+    let mut moment = Duration::from_millis(10);
+    let mut stops = 0;
+    loop {
+        let mut child = start(&work, "stopped", &UNHURRIED);
+        // It listens for signals a moment before it takes the folder.
+        let lock = work.path("runs/stopped/.lock");
+        let owner = child.id().to_string();
+        while std::fs::read_to_string(&lock).unwrap_or_default().trim() != owner {
+            assert!(
+                !wait_at_most(&mut child, Duration::from_millis(2)),
+                "it ends before it begins"
+            );
+        }
+        if wait_at_most(&mut child, moment) {
+            break;
+        }
+        terminate(&child);
+        assert_eq!(child.wait().expect("the end of the run").code(), Some(0));
+        let names = std::fs::read_dir(work.path("runs/.store")).into_iter().flatten();
+        let mut names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        assert!(
+            !names.any(|name| name.starts_with(".building")),
+            "a store is left half built"
+        );
+        stops += 1;
+        moment += Duration::from_millis(20);
+        assert!(stops < 200, "the run does not come to an end");
+    }
+    assert!(stops > 2, "only {stops} stops: the run is too short for this test");
+    work.train("stopped", &UNHURRIED).ok();
+    assert_same_run(&work.path("runs/whole"), &work.path("runs/stopped"));
 }

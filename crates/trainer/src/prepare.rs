@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ember_data::Progress;
 use ember_data::corpus::{CorpusFiles, read_pairs, read_sides};
 use ember_data::store::{DataReport, StoreSettings, TokenStore};
 use ember_data::tokenizer::Tokenizer;
 
 use crate::config::Config;
-use crate::console::Console;
 use crate::error::{Result, TrainerError};
 use crate::run::RunFolder;
 
@@ -38,9 +38,9 @@ pub struct Prepared {
 /// Finds all corpora, learns or loads the tokenizer, builds or opens the token store, and writes data.json.
 ///
 /// # Errors
-/// The first fault in a corpus or a setting; nothing that was on disk before is lost then. A run that goes on
-/// (`resuming`) refuses training data that changed.
-pub fn prepare(config: &Config, run: &RunFolder, resuming: bool, console: &dyn Console) -> Result<Prepared> {
+/// The first fault in a corpus or a setting, or the user's wish to stop; nothing that was on disk before is lost then,
+/// and nothing is half there. A run that goes on (`resuming`) refuses training data that changed.
+pub fn prepare(config: &Config, run: &RunFolder, resuming: bool, progress: &dyn Progress) -> Result<Prepared> {
     let files = |name: &Path| Ok(CorpusFiles::resolve(name, &config.data.source, &config.data.target)?);
     let train = config
         .data
@@ -61,14 +61,14 @@ pub fn prepare(config: &Config, run: &RunFolder, resuming: bool, console: &dyn C
     let tokenizer = if resuming {
         Tokenizer::load(&run.tokenizer())?
     } else {
-        learn_tokenizer(config, &train, run, console)?
+        learn_tokenizer(config, &train, run, progress)?
     };
     let tokenizer = Arc::new(tokenizer);
     let settings = StoreSettings {
         max_length: config.data.max_length,
         deduplicate: config.data.deduplicate,
     };
-    let (store, report) = TokenStore::build_or_open(&run.store(), &train, &tokenizer, &settings, console)?;
+    let (store, report) = TokenStore::build_or_open(&run.store(), &train, &tokenizer, &settings, progress)?;
     if resuming {
         refuse_changed_data(&run.data(), &report)?;
     }
@@ -96,14 +96,14 @@ fn learn_tokenizer(
     config: &Config,
     train: &[CorpusFiles],
     run: &RunFolder,
-    console: &dyn Console,
+    progress: &dyn Progress,
 ) -> Result<Tokenizer> {
     let readers = train.iter().map(read_pairs).collect::<Result<Vec<_>, _>>()?;
     let pairs = readers
         .into_iter()
         .flatten()
         .map(|pair| pair.map(|pair| (pair.source, pair.target)));
-    let tokenizer = Tokenizer::train(&config.tokenizer, pairs, console)?;
+    let tokenizer = Tokenizer::train(&config.tokenizer, pairs, progress)?;
     tokenizer.save(&run.tokenizer())?;
     Ok(tokenizer)
 }

@@ -160,7 +160,15 @@ impl TrainedModel {
 
 impl TrainedModel {
     /// Translates lines, with a progress bar and a warning for lines that had to be split.
-    pub fn translate(&self, lines: &[String], decoding: &DecodingConfig, console: &dyn Console) -> Vec<Translation> {
+    ///
+    /// # Errors
+    /// The user's wish to stop.
+    pub fn translate(
+        &self,
+        lines: &[String],
+        decoding: &DecodingConfig,
+        console: &dyn Console,
+    ) -> Result<Vec<Translation>> {
         let translator = Translator {
             model: &self.model,
             tokenizer: &self.tokenizer,
@@ -168,8 +176,9 @@ impl TrainedModel {
             max_length: self.config.data.max_length,
         };
         console.begin("translating", Some(lines.len() as u64));
-        let found = translator.translate(lines, decoding, |lines| console.advance(lines as u64));
+        let found = translator.translate(lines, decoding, console);
         console.finish();
+        let found = found?;
         for (index, line) in found.iter().enumerate().filter(|(_, line)| line.parts > 1) {
             console.message(&format!(
                 "warning: line {} is longer than data.max_length {}: translated in {} parts",
@@ -178,7 +187,7 @@ impl TrainedModel {
                 line.parts
             ));
         }
-        found
+        Ok(found)
     }
 }
 

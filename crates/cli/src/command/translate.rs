@@ -67,7 +67,7 @@ impl Translate {
             Some(path) => read_lines(path)?,
             None => read_standard_input()?,
         };
-        let translations = trained.translate(&lines, &decoding, &console);
+        let translations = trained.translate(&lines, &decoding, &console)?;
         match &self.output {
             Some(path) => self
                 .write(&translations, writer(path)?)

@@ -56,7 +56,8 @@ impl TokenStore {
     ///
     /// # Errors
     ///
-    /// A corpus is damaged (see [`read_pairs`]), no pair is left, or a file cannot be read or written.
+    /// A corpus is damaged (see [`read_pairs`]), no pair is left, a file cannot be read or written, or the user wants to
+    /// stop; an unfinished store is removed.
     pub fn build_or_open(
         folder: &Path,
         files: &[CorpusFiles],
@@ -225,7 +226,7 @@ impl Build<'_> {
                 }
             }
             let bytes = pairs.file_bytes();
-            step.advance(bytes - bytes_told);
+            step.advance(bytes - bytes_told)?;
             bytes_told = bytes;
         }
         let entries = pairs.reports().into_iter().zip(hashes);

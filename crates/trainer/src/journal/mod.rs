@@ -51,6 +51,15 @@ pub enum Echo {
     Stderr,
 }
 
+/// What a checkpoint covers: up to which update the journal stays. The default is a run that begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Covered {
+    /// The last update.
+    pub updates: u64,
+    /// The last update whose validation it knows of, or one between that and the next.
+    pub validations: u64,
+}
+
 /// The files `train.log`, `metrics.jsonl`, `validations.tsv` and `events.out.tfevents.*` of a run folder.
 #[derive(Debug)]
 pub struct Journal {
@@ -63,15 +72,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a run that goes on from the checkpoint of update `resume_at`, or that begins.
+    /// Opens the journal of a run that goes on from a checkpoint, or that begins.
     ///
-    /// What metrics and validations hold beyond that update is cut off, for it will be written again; so is a last line
-    /// that was not finished.
+    /// What metrics and validations hold beyond the checkpoint is cut off, for it will be written again; so is a last
+    /// line that was not finished.
     ///
     /// # Errors
     /// Files that cannot be written.
-    pub fn open(run: &Path, resume_at: Option<u64>) -> Result<Self> {
-        let at = resume_at.unwrap_or(0);
+    pub fn open(run: &Path, covered: Covered) -> Result<Self> {
         fs::create_dir_all(run).map_err(failed(run))?;
         let log_path = run.join("train.log");
         let log = OpenOptions::new()
@@ -79,16 +87,16 @@ impl Journal {
             .append(true)
             .open(&log_path)
             .map_err(failed(&log_path))?;
-        let mut validations = Table::open(&run.join("validations.tsv"), at, table::tsv_update)?;
+        let mut validations = Table::open(&run.join("validations.tsv"), covered.validations, table::tsv_update)?;
         if validations.is_empty() {
             validations.append(&ValidationRecord::header())?;
         }
         Ok(Self {
             log,
             log_path,
-            metrics: Table::open(&run.join("metrics.jsonl"), at, table::json_update)?,
+            metrics: Table::open(&run.join("metrics.jsonl"), covered.updates, table::json_update)?,
             validations,
-            events: EventWriter::create(run, at + 1)?,
+            events: EventWriter::create(run, covered.updates + 1)?,
             echo: Echo::Silent,
         })
     }

@@ -24,9 +24,9 @@ use crate::checkpoint::lock::RunLock;
 use crate::checkpoint::pointers::write_whole;
 use crate::checkpoint::state::State;
 use crate::config::{Config, Metric, compare_for_resume};
-use crate::console::{Console, TrainingStatus};
+use crate::console::{Console, Stoppable, TrainingStatus};
 use crate::error::{Result, TrainerError};
-use crate::journal::{Journal, UpdateRecord, ValidationRecord, update_line};
+use crate::journal::{Covered, Journal, UpdateRecord, ValidationRecord, update_line};
 use crate::optimizer::{Optimizer, add_gradients, gradient_norm};
 use crate::prepare::{ParallelText, Prepared, prepare};
 use crate::run::{RunFolder, vocabularies};
@@ -84,6 +84,7 @@ pub struct Trained {
 /// A fault in config, data or run folder; training that diverged.
 pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
     let TrainOptions { config, run, .. } = options;
+    let console = &Stoppable::new(console, &options.stop);
     if options.fresh {
         move_aside(run, console)?;
     }
@@ -100,15 +101,33 @@ pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
             console.message(&format!("changed since the last start: {change}"));
         }
     }
-    let prepared = prepare(config, run, resumable.is_some(), console)?;
+    let prepared = match prepare(config, run, resumable.is_some(), console) {
+        Err(error) if error.is_stop() => {
+            console.message("interrupted before the first update; the same command begins again");
+            return Ok(Trained {
+                end: End::Interrupted,
+                update: resumable.map_or(0, |resumable| resumable.update),
+                tests: vec![],
+            });
+        }
+        prepared => prepared?,
+    };
     write_whole(&run.config(), config.to_toml().as_bytes())?;
 
-    let journal = Journal::open(run.root(), resumable.as_ref().map(|resumable| resumable.update))?;
-    let mut trainer = Trainer::new(options, &prepared, journal, console)?;
-    match resumable {
-        Some(resumable) => trainer.load(&resumable.folder)?,
-        None => trainer.say(&format!("training {} from the start", config.name))?,
-    }
+    let mut trainer = match resumable {
+        Some(resumable) => {
+            let state = State::read(&resumable.folder)?;
+            let mut trainer = Trainer::new(options, &prepared, state, console)?;
+            trainer.load(&resumable.folder)?;
+            trainer
+        }
+        None => {
+            let state = State::new(Position::default(), config.validation.metric);
+            let mut trainer = Trainer::new(options, &prepared, state, console)?;
+            trainer.say(&format!("training {} from the start", config.name))?;
+            trainer
+        }
+    };
     trainer.describe()?;
     let end = trainer.run()?;
     let update = trainer.state.update;
@@ -153,10 +172,16 @@ impl<'a> Trainer<'a> {
     fn new(
         options: &'a TrainOptions,
         prepared: &'a Prepared,
-        journal: Journal,
+        state: State<Position>,
         console: &'a dyn Console,
     ) -> Result<Self> {
         let config = &options.config;
+        let covered = Covered {
+            updates: state.update,
+            // A validation that the checkpoint does not know of is done again.
+            validations: state.update - u64::from(!state.is_validated()).min(state.update),
+        };
+        let journal = Journal::open(options.run.root(), covered)?;
         let device = options.device.clone().autodiff();
         let model = Transformer::new(&config.model, vocabularies(&prepared.tokenizer), &device)?;
         let validation = Validation::new(
@@ -175,7 +200,7 @@ impl<'a> Trainer<'a> {
             device,
             model: initialise(model, config.seed),
             optimizer: Optimizer::new(&config.training.optimizer, config.training.ema),
-            state: State::new(Position::default(), config.validation.metric),
+            state,
             saved: None,
             interval: Interval::start(),
             shares: TimeShares::default(),
@@ -187,7 +212,10 @@ impl<'a> Trainer<'a> {
         let training = &self.config.training;
         let mut batches = BatchStream::new(self.prepared.store.clone(), self.batch_options(), self.state.position);
         let started = Instant::now();
-        let end = loop {
+        let mut end = loop {
+            if self.state.validation_due {
+                self.validate_and_save()?;
+            }
             if training.stop_after.is_reached(&self.state.progress()) {
                 break End::Finished;
             }
@@ -202,17 +230,19 @@ impl<'a> Trainer<'a> {
             let micro_batches: Vec<_> = batches.by_ref().take(training.accumulate).collect();
             self.shares.data += waiting.elapsed().as_secs_f64();
             self.update(&micro_batches)?;
-            if self.config.validation.every.is_due(&before, &self.state.progress()) {
-                self.validate_and_save()?;
-            }
+            self.state.validation_due = self.config.validation.every.is_due(&before, &self.state.progress());
         };
         self.console.training_paused();
-        match end {
-            // Weights that gave no finite loss are not worth keeping: the run goes on from the checkpoint before.
-            End::Interrupted if self.state.skipped_in_a_row > 0 => {}
-            End::Interrupted => self.save()?,
-            _ if self.saved != Some(self.state.update) => self.validate_and_save()?,
-            _ => {}
+        if end != End::Interrupted && !self.state.is_validated() {
+            self.state.validation_due = true;
+            self.validate_and_save()?;
+            if self.state.validation_due {
+                end = End::Interrupted;
+            }
+        }
+        // Weights that gave no finite loss are not worth keeping: the run goes on from the checkpoint before.
+        if end == End::Interrupted && self.state.skipped_in_a_row == 0 {
+            self.save()?;
         }
         self.log_interval()?;
         let line = self.shares.describe(started.elapsed().as_secs_f64());
@@ -376,6 +406,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
+    /// Validates and writes a checkpoint. A validation that the user cuts short does not count: it stays due.
     fn validate_and_save(&mut self) -> Result<()> {
         self.console.training_paused();
         self.log_interval()?;
@@ -387,7 +418,10 @@ impl<'a> Trainer<'a> {
             device: &self.options.device,
             max_length: self.config.data.max_length,
         };
-        let result = self.validation.run(&translator, self.console)?;
+        let result = match self.validation.run(&translator, self.console) {
+            Err(error) if error.is_stop() => return self.say("the validation is cut short and will be done again"),
+            result => result?,
+        };
         if self.validation.has_loss() && !result.nll.is_finite() {
             // A checkpoint of such weights would be the one that a resumed run goes on from.
             let what = format!("the validation loss is {}", result.nll);

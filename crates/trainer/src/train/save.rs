@@ -14,7 +14,7 @@ use super::Trainer;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files::{self, Content};
 use crate::checkpoint::pointers::Pointer;
-use crate::checkpoint::state::{STATE, State};
+use crate::checkpoint::state::STATE;
 use crate::error::Result;
 use crate::run::MODEL_FILE;
 use crate::weights_file;
@@ -92,9 +92,8 @@ impl Trainer<'_> {
         }
     }
 
-    /// Goes on from a checkpoint that was verified.
+    /// Goes on from a checkpoint that was verified, whose state was read before.
     pub(super) fn load(&mut self, folder: &Path) -> Result<()> {
-        self.state = State::read(folder)?;
         self.state.change_metric(self.config.validation.metric);
         let mut optimizer = weights_file::read(&folder.join(OPTIMIZER_FILE))?;
         let in_use = weights_file::read(&folder.join(MODEL_FILE))?;
