@@ -250,6 +250,7 @@ fn cleaning_up_removes_torn_folders_and_restores_a_checkpoint_set_aside() {
     fs::create_dir(run.path().join(".tmp-4-5000077")).unwrap();
     fs::write(run.path().join(".tmp-4-5000077/model.safetensors"), "wei").unwrap();
     fs::write(run.path().join(".tmp-best-5000077"), "3").unwrap();
+    fs::write(run.path().join(".tmp-tokenizer-x1Mbr0"), "{").unwrap();
     // One of a process that lives: number 1 always does.
     fs::create_dir(run.path().join(".tmp-average-1")).unwrap();
     fs::create_dir(run.path().join(".tmp-4-1")).unwrap();
