@@ -142,6 +142,35 @@ fn fresh_starts_over_and_keeps_the_old_run() {
 }
 
 #[test]
+fn fresh_moves_nothing_before_config_and_corpora_are_right() {
+    let work = Workplace::new();
+    work.train("run", &["--set", "training.stop_after=\"2u\""]).ok();
+    let before = common::reproducible_files(&work.path("runs"));
+    work.write("torn.src", "a1 b2\nc3\n");
+    work.write("torn.tgt", "b2 a1\n");
+    for (fault, word) in [
+        ("data.train=trian", "trian"),
+        ("data.train=torn", "torn.src:2"),
+        ("data.valid=torn", "torn.src:2"),
+        ("data.test={ test = \"tset\" }", "tset"),
+        ("training.stop_after=2", "training.stop_after"),
+        (
+            "tokenizer={ kind = \"sentencepiece\", model = \"missing.model\" }",
+            "missing.model",
+        ),
+    ] {
+        work.train("run", &["--fresh", "--set", fault]).fails_with(&[word]);
+        let after = common::reproducible_files(&work.path("runs"));
+        assert!(before == after, "{fault} changed something");
+    }
+    work.train("new", &["--set", "data.train=trian"]).fails_with(&["trian"]);
+    assert!(
+        !work.path("runs/new").exists(),
+        "nothing is written before the corpora are found"
+    );
+}
+
+#[test]
 fn two_processes_do_not_train_in_one_folder() {
     let work = Workplace::new();
     let mut first = start(&work, "run", &["--set", "training.stop_after=\"100000u\""]);

@@ -28,7 +28,7 @@ use crate::console::{Console, Stoppable, TrainingStatus};
 use crate::error::{Result, TrainerError};
 use crate::journal::{Covered, Journal, UpdateRecord, ValidationRecord, update_line};
 use crate::optimizer::{Optimizer, add_gradients, gradient_norm};
-use crate::prepare::{ParallelText, Prepared, prepare};
+use crate::prepare::{Corpora, ParallelText, Prepared, prepare};
 use crate::run::{RunFolder, vocabularies};
 use crate::schedule::Outcome;
 use crate::tensors::BatchTensors;
@@ -85,7 +85,13 @@ pub struct Trained {
 pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
     let TrainOptions { config, run, .. } = options;
     let console = &Stoppable::new(console, &options.stop);
-    if options.fresh {
+    // Before anything is written or moved.
+    let corpora = Corpora::find(config)?;
+    if options.fresh && run.root().exists() {
+        match corpora.check(config, console) {
+            Err(error) if error.is_stop() => return Ok(interrupted(0, console)),
+            checked => checked?,
+        }
         move_aside(run, console)?;
     }
     let lock = RunLock::acquire(run.root())?;
@@ -101,14 +107,9 @@ pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
             console.message(&format!("changed since the last start: {change}"));
         }
     }
-    let prepared = match prepare(config, run, resumable.is_some(), console) {
+    let prepared = match prepare(config, corpora, run, resumable.is_some(), console) {
         Err(error) if error.is_stop() => {
-            console.message("interrupted before the first update; the same command begins again");
-            return Ok(Trained {
-                end: End::Interrupted,
-                update: resumable.map_or(0, |resumable| resumable.update),
-                tests: vec![],
-            });
+            return Ok(interrupted(resumable.map_or(0, |resumable| resumable.update), console));
         }
         prepared => prepared?,
     };
@@ -560,11 +561,18 @@ fn micro_batch_tokens(config: &Config) -> usize {
     (config.training.batch_tokens / config.training.accumulate).max(1)
 }
 
+/// What a run comes to that is stopped before its first update.
+fn interrupted(update: u64, console: &dyn Console) -> Trained {
+    console.message("interrupted before the first update; the same command begins again");
+    Trained {
+        end: End::Interrupted,
+        update,
+        tests: vec![],
+    }
+}
+
 /// Makes room for a run of the same name without losing the old one.
 fn move_aside(run: &RunFolder, console: &dyn Console) -> Result<()> {
-    if !run.root().exists() {
-        return Ok(());
-    }
     let _lock = RunLock::acquire(run.root())?;
     let name = run.root().file_name().unwrap_or_default().to_string_lossy();
     let free = (1..)
