@@ -155,44 +155,93 @@ impl Optimizer {
         weights
     }
 
-    /// What [`Optimizer::export`] and [`Optimizer::average`] gave, and the steps taken until then.
+    /// Goes on from what a checkpoint holds for the parameters `trained`.
     ///
-    /// Returns the name of a parameter whose two means do not both stand there.
-    pub fn import(
-        &mut self,
-        mut weights: Weights,
-        average: Option<Weights>,
-        steps: u64,
-        device: &Device,
-    ) -> Result<(), String> {
+    /// # Errors
+    /// A mean, square or average that is missing, too many, or of another size than its parameter.
+    pub fn import(&mut self, saved: Saved, trained: &Weights, device: &Device) -> Result<(), ImportFault> {
         let flat = |values: Vec<f32>| {
             let length = values.len();
             Tensor::<1>::from_data(TensorData::new(values, [length]), device)
         };
-        let mut average = average.unwrap_or_default();
-        self.steps = steps;
-        self.states.clear();
-        let names: Vec<String> = weights
-            .keys()
-            .filter_map(|key| key.strip_prefix("mean."))
-            .map(str::to_owned)
-            .collect();
-        for name in names {
-            let mut take = |kind: &str| {
-                weights
-                    .remove(&format!("{kind}.{name}"))
-                    .map(|weight| flat(weight.values))
-            };
-            let (Some(mean), Some(square)) = (take("mean"), take("square")) else {
-                return Err(name);
-            };
-            let average = average.remove(&name).map(|weight| flat(weight.values));
-            self.states.insert(name, ParameterState { mean, square, average });
+        let fault = |of_average, message| ImportFault { of_average, message };
+        let mut means = saved.means;
+        if let Some(average) = &saved.average {
+            check_average(average, trained).map_err(|message| fault(true, message))?;
         }
-        match weights.into_keys().next() {
-            Some(left) => Err(left),
+        let mut average = saved.average.unwrap_or_default();
+        self.steps = saved.steps;
+        self.states.clear();
+        for (name, weight) in trained {
+            let mut take = |kind| {
+                let found = take_mean(&mut means, kind, name, weight).map_err(|message| fault(false, message))?;
+                Ok(found.map(|found| flat(found.values)))
+            };
+            let (mean, square) = match (take("mean")?, take("square")?) {
+                (Some(mean), Some(square)) => (mean, square),
+                // A parameter that never had a gradient.
+                (None, None) => continue,
+                _ => return Err(fault(false, format!("{name} has one of mean and square, not both"))),
+            };
+            let average = average.remove(name).map(|weight| flat(weight.values));
+            self.states
+                .insert(name.clone(), ParameterState { mean, square, average });
+        }
+        match means.keys().next() {
+            Some(left) => Err(fault(false, format!("{left} belongs to no parameter of the model"))),
             None => Ok(()),
         }
+    }
+}
+
+/// What a checkpoint holds for the optimizer.
+pub struct Saved {
+    /// What [`Optimizer::export`] gave.
+    pub means: Weights,
+    /// What [`Optimizer::average`] gave.
+    pub average: Option<Weights>,
+    /// The steps taken until then.
+    pub steps: u64,
+}
+
+/// Why a [`Saved`] does not fit the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportFault {
+    /// Whether the moving average of the weights is at fault; else it is the means.
+    pub of_average: bool,
+    /// The parameter, and both sizes where they differ.
+    pub message: String,
+}
+
+/// The running mean of a kind for a parameter, if there is one; it must have as many values.
+fn take_mean(means: &mut Weights, kind: &str, name: &str, weight: &Weight) -> Result<Option<Weight>, String> {
+    let found = means.remove(&format!("{kind}.{name}"));
+    let (length, expected) = (found.as_ref().map(|found| found.values.len()), weight.values.len());
+    match length {
+        Some(length) if length != expected => Err(format!(
+            "{kind} of {name} has {length} values, the parameter has {expected}"
+        )),
+        _ => Ok(found),
+    }
+}
+
+/// An average has every parameter in its shape.
+fn check_average(average: &Weights, trained: &Weights) -> Result<(), String> {
+    for (name, weight) in trained {
+        match average.get(name).map(|average| &average.shape) {
+            Some(shape) if *shape == weight.shape => {}
+            Some(shape) => {
+                let expected = &weight.shape;
+                return Err(format!(
+                    "{name} has shape {shape:?}, the trained parameter has {expected:?}"
+                ));
+            }
+            None => return Err(format!("{name} is missing")),
+        }
+    }
+    match average.keys().find(|name| !trained.contains_key(*name)) {
+        Some(left) => Err(format!("{left} is no parameter of the model")),
+        None => Ok(()),
     }
 }
 
@@ -397,14 +446,71 @@ mod tests {
             model = step(model, &mut optimizer);
         }
         let mut resumed = Optimizer::new(&config, 0.9);
-        let average = optimizer.average(&export(&model));
+        let saved = Saved {
+            means: optimizer.export(),
+            average: optimizer.average(&export(&model)),
+            steps: 3,
+        };
         resumed
-            .import(optimizer.export(), average, 3, &Device::flex())
+            .import(saved, &export(&model), &Device::flex())
             .expect("both means of every parameter");
         let other = step(model.clone(), &mut resumed);
         model = step(model, &mut optimizer);
         assert_eq!(export(&other), export(&model));
         assert_eq!(resumed.average(&export(&other)), optimizer.average(&export(&model)));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_model_is_told() {
+        let device = Device::flex().autodiff();
+        let config = OptimizerConfig::default();
+        let model = two(&device);
+        let mut optimizer = Optimizer::new(&config, 0.9);
+        let gradients = gradients(&model);
+        let model = optimizer.step(model, gradients, 0.1, 1.0);
+        let trained = export(&model);
+        let refused = |change: &dyn Fn(&mut Weights, &mut Weights)| {
+            let (mut means, mut average) = (optimizer.export(), optimizer.average(&trained).unwrap());
+            change(&mut means, &mut average);
+            let (average, steps) = (Some(average), 1);
+            let saved = Saved { means, average, steps };
+            let fault = Optimizer::new(&config, 0.9).import(saved, &trained, &Device::flex());
+            let fault = fault.expect_err("a fault");
+            (fault.of_average, fault.message)
+        };
+        let shorten = |weights: &mut Weights, name: &str| {
+            let weight = weights.get_mut(name).unwrap();
+            weight.values.pop();
+            weight.shape = vec![weight.values.len()];
+        };
+        for (fault, message) in [
+            (
+                refused(&|means, _| shorten(means, "mean.matrix")),
+                (false, "mean of matrix has 3 values, the parameter has 4"),
+            ),
+            (
+                refused(&|means, _| shorten(means, "square.vector")),
+                (false, "square of vector has 1 values, the parameter has 2"),
+            ),
+            (
+                refused(&|means, _| drop(means.remove("square.vector"))),
+                (false, "vector has one of mean and square, not both"),
+            ),
+            (
+                refused(&|means, _| drop(means.insert("mean.bias".into(), means["mean.vector"].clone()))),
+                (false, "mean.bias belongs to no parameter of the model"),
+            ),
+            (
+                refused(&|_, average| shorten(average, "matrix")),
+                (true, "matrix has shape [3], the trained parameter has [2, 2]"),
+            ),
+            (
+                refused(&|_, average| drop(average.remove("vector"))),
+                (true, "vector is missing"),
+            ),
+        ] {
+            assert_eq!((fault.0, &*fault.1), message);
+        }
     }
 
     #[test]

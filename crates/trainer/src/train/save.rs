@@ -16,6 +16,7 @@ use crate::checkpoint::files::{self, Content};
 use crate::checkpoint::pointers::Pointer;
 use crate::checkpoint::state::STATE;
 use crate::error::Result;
+use crate::optimizer;
 use crate::run::MODEL_FILE;
 use crate::weights_file;
 
@@ -103,22 +104,33 @@ impl Trainer<'_> {
             .into_iter()
             .map(|(name, weight)| (name[TRAINED.len()..].to_owned(), weight))
             .collect();
-        let (trained, average) = if trained.is_empty() {
-            (in_use, None)
+        let (trained, trained_in, average) = if trained.is_empty() {
+            (in_use, MODEL_FILE, None)
         } else {
-            (trained, Some(in_use))
+            (trained, OPTIMIZER_FILE, Some(in_use))
         };
 
         let damaged = |file: &str, message: String| CheckpointError::Damaged {
             path: folder.join(file),
             message,
-            hint: "another version may have written it; start over with --fresh".into(),
+            hint: format!(
+                "remove {} to go on from an older checkpoint, or start over with --fresh",
+                folder.display()
+            ),
         };
-        self.model = import(self.model.clone(), trained).map_err(|fault| damaged(MODEL_FILE, fault.to_string()))?;
-        let steps = self.state.update - self.state.skipped;
+        let saved = optimizer::Saved {
+            means: of_optimizer,
+            average,
+            steps: self.state.update - self.state.skipped,
+        };
+        let imported = import(self.model.clone(), trained.clone());
+        self.model = imported.map_err(|fault| damaged(trained_in, fault.to_string()))?;
         self.optimizer
-            .import(of_optimizer, average, steps, &self.options.device)
-            .map_err(|name| damaged(OPTIMIZER_FILE, format!("{name} lacks its other half")))?;
+            .import(saved, &trained, &self.options.device)
+            .map_err(|fault| {
+                let file = if fault.of_average { MODEL_FILE } else { OPTIMIZER_FILE };
+                damaged(file, fault.message)
+            })?;
         self.saved = Some(self.state.update);
         // A run that was killed between the checkpoint and what follows it does that now.
         self.point()?;

@@ -7,6 +7,7 @@ use ember_data::Progress;
 
 use super::*;
 use crate::checkpoint::crash;
+use crate::checkpoint::files::Content;
 
 /// Two updates of the smallest model, each validated and saved; the second takes the place of the first.
 const CONFIG: &str = r#"
@@ -258,5 +259,47 @@ fn preparation_that_is_cut_short_leaves_nothing_half_written() {
         stopped.stop.store(false, Ordering::Relaxed);
         train(&stopped, &Silence).unwrap();
         assert_same(&files_of(&stopped.run), &expected, label);
+    }
+}
+
+/// Takes a value off the first tensor of a checkpoint's file whose name begins with `kind`, and gives the folder a
+/// manifest that agrees. Gives the tensor's name without `kind`.
+fn shorten(checkpoint: &Path, file: &str, kind: &str) -> String {
+    let mut weights = crate::weights_file::read(&checkpoint.join(file)).unwrap();
+    let (name, weight) = weights.iter_mut().find(|(name, _)| name.starts_with(kind)).unwrap();
+    weight.values.pop();
+    weight.shape = vec![weight.values.len()];
+    let name = name[kind.len()..].to_owned();
+    fs::write(checkpoint.join(file), crate::weights_file::to_bytes(&weights)).unwrap();
+    let names = ["model.safetensors", "optimizer.safetensors", "state.json"];
+    let bytes = names.map(|name| fs::read(checkpoint.join(name)).unwrap());
+    let contents = names.into_iter().zip(bytes.iter().map(|bytes| Content::Bytes(bytes)));
+    files::write_checkpoint(checkpoint.parent().unwrap(), 2, &mut contents.collect::<Vec<_>>()).unwrap();
+    name
+}
+
+#[test]
+fn a_checkpoint_whose_tensors_have_another_size_is_refused() {
+    let folder = corpus();
+    for (number, (file, kind, told)) in [
+        ("optimizer.safetensors", "mean.", " values, the parameter has "),
+        ("optimizer.safetensors", "square.", " values, the parameter has "),
+        ("optimizer.safetensors", "trained.", ", the model needs ["),
+        ("model.safetensors", "", ", the trained parameter has ["),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let options = options(folder.path(), &format!("run-{number}"));
+        train(&options, &Silence).unwrap();
+        let checkpoint = options.run.checkpoints().join("2");
+        let name = shorten(&checkpoint, file, kind);
+        let error = train(&options, &Silence).err().expect("a fault").to_string();
+        assert!(
+            error.starts_with(&format!("{}: ", checkpoint.join(file).display())),
+            "{error}"
+        );
+        assert!(error.contains(told) && error.contains(&name), "{error}");
+        assert!(error.contains("hint: remove "), "{error}");
     }
 }
