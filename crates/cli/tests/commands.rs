@@ -263,6 +263,23 @@ fn scores_of_pairs_are_those_of_the_search() {
     assert!((found - expected).abs() < 1e-3, "{found} against {expected}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_whose_name_is_not_utf_8_is_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let work = Workplace::new();
+    let folder = work.path("").join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::copy(work.path("small.toml"), folder.join("small.toml")).expect("a copy");
+    let mut command = work.ember(&["train"]);
+    let run = command
+        .arg(folder.join("small.toml"))
+        .args(["--device", "flex"])
+        .output();
+    Outcome::new(run.expect("ember")).fails_with(&["data.train: the path ", "is not UTF-8", "hint: "]);
+    assert!(!work.path("runs").exists());
+}
+
 #[test]
 fn errors_have_exit_code_1_and_arguments_2() {
     let work = trained();
