@@ -238,6 +238,18 @@ fn average_and_choice_of_checkpoint() {
     assert_eq!(of("last"), of("600"));
     assert_eq!(of("runs/run/checkpoints/400"), of("400"));
     work.run(&["average", "runs/run", "--best", "3"]).ok();
+    let file = "runs/run/checkpoints/average/average.json";
+    let averaged: serde_json::Value = serde_json::from_str(&work.read(file)).expect("JSON");
+    assert_eq!(averaged["run"], "small");
+    assert_eq!(averaged["selection"], serde_json::json!({ "best": 3 }));
+    let parts = averaged["checkpoints"].as_array().expect("a list");
+    for (part, update) in parts.iter().zip([200, 400, 600]) {
+        let manifest = work.read(&format!("runs/run/checkpoints/{update}/manifest.json"));
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+        assert_eq!(part["update"], update);
+        assert_eq!(part["model_blake3"], manifest["files"]["model.safetensors"]["blake3"]);
+    }
+    assert_eq!(parts.len(), 3);
     work.run(&["translate", "runs/run", "test.src", "--checkpoint", "250"])
         .fails_with(&["250", "200, 400, 600"]);
 }
