@@ -275,6 +275,43 @@ fn scores_of_pairs_are_those_of_the_search() {
     assert!((found - expected).abs() < 1e-3, "{found} against {expected}");
 }
 
+#[test]
+fn pairs_beyond_the_models_length_are_scored_whole_and_counted() {
+    let work = trained();
+    let long = "a1 b2 c3 d4 e0 ".repeat(10);
+    work.write("long.src", format!("a1 b2\n{}\nc3\n{long}\n", long.trim()));
+    work.write("long.tgt", format!("b2 a1\nc3\n{}\n{long}\n", long.trim()));
+    let score = |more: &[&str]| {
+        let files = ["--source", "long.src", "--target", "long.tgt", "--device", "flex"];
+        work.run(&[&["score", "runs/run"], &files[..], more].concat()).ok()
+    };
+    let text = score(&[]);
+    let warning = "warning: 3 of 4 pairs are longer than data.max_length 24, the first in line 2";
+    assert!(text.stderr.contains(warning), "{}", text.stderr);
+    let scores: Vec<f64> = text
+        .stdout
+        .lines()
+        .map(|line| line.parse().expect("a number"))
+        .collect();
+    assert_eq!(scores.len(), 4);
+    assert!(
+        scores.iter().all(|score| score.is_finite() && *score < 0.0),
+        "{scores:?}"
+    );
+    assert!(scores[3] < scores[0], "all of a long target counts");
+
+    let json: serde_json::Value = serde_json::from_str(&score(&["--json"]).stdout).expect("one JSON object");
+    assert_eq!(
+        (json["lines"].as_u64(), json["over_max_length"].as_u64()),
+        (Some(4), Some(3))
+    );
+    let marks = json["pairs"].as_array().expect("pairs").iter();
+    let marks: Vec<_> = marks
+        .map(|pair| pair["over_max_length"].as_bool().expect("a mark"))
+        .collect();
+    assert_eq!(marks, [false, true, true, true]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_whose_name_is_not_utf_8_is_told() {
