@@ -11,17 +11,17 @@
 use std::path::PathBuf;
 
 use ember_model::weights::Weights;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::files::{self, Content};
+use crate::checkpoint::files;
 use crate::checkpoint::state::State;
 use crate::error::{Result, TrainerError};
 use crate::run::{MODEL_FILE, RunFolder};
 use crate::weights_file;
 
 /// Which checkpoints to average.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
     /// The newest.
@@ -31,33 +31,31 @@ pub enum Selection {
 }
 
 /// Name of the file that says what an average holds.
-pub const AVERAGE: &str = "average.json";
+const AVERAGE: &str = "average.json";
 
 /// Version of that file's form.
 const VERSION: u32 = 1;
 
 /// What an average is the mean of; `average.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Averaged {
+#[derive(Serialize)]
+struct Averaged {
     /// Version of this form.
-    pub version: u32,
+    version: u32,
     /// Name of the run.
-    pub run: String,
+    run: String,
     /// How the checkpoints were chosen.
-    pub selection: Selection,
+    selection: Selection,
     /// The checkpoints, oldest first.
-    pub checkpoints: Vec<Part>,
+    checkpoints: Vec<Part>,
 }
 
 /// A checkpoint that went into an average.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Part {
+#[derive(Serialize)]
+struct Part {
     /// Its update.
-    pub update: u64,
+    update: u64,
     /// The sum of its `model.safetensors`, as in its manifest.
-    pub model_blake3: String,
+    model_blake3: String,
 }
 
 /// Writes `checkpoints/average/`, usable as `--checkpoint average`. Returns the updates that went into it.
@@ -90,9 +88,9 @@ pub fn average(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
     files::write_named(
         &run.checkpoints(),
         "average",
-        &mut [
-            (MODEL_FILE, Content::Bytes(&weights_file::to_bytes(&mean(&folders)?))),
-            (AVERAGE, Content::Bytes(&json)),
+        &[
+            (MODEL_FILE, &weights_file::to_bytes(&mean(&folders)?)),
+            (AVERAGE, &json),
         ],
     )?;
     Ok(updates)

@@ -9,6 +9,7 @@ use ember_data::store::{DataReport, StoreSettings, TokenStore};
 use ember_data::tokenizer::Tokenizer;
 use ember_data::{Progress, TokenizerKind};
 
+use crate::checkpoint::whole::write_whole;
 use crate::config::Config;
 use crate::error::{Result, TrainerError};
 use crate::run::RunFolder;
@@ -110,7 +111,7 @@ pub fn prepare(
         refuse_changed_data(&run.data(), &report)?;
     }
     let json = serde_json::to_vec_pretty(&report).expect("a report has a form in JSON");
-    crate::checkpoint::pointers::write_whole(&run.data(), &json)?;
+    write_whole(&run.data(), &json)?;
     Ok(Prepared {
         tokenizer,
         store: Arc::new(store),

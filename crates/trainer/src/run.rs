@@ -15,6 +15,7 @@ use ember_model::arch::{Transformer, Vocabularies};
 use ember_model::config::DecodingConfig;
 use ember_model::weights::import;
 
+use crate::checkpoint::whole::write_whole;
 use crate::checkpoint::{files, pointers};
 use crate::config::Config;
 use crate::console::Console;
@@ -89,7 +90,7 @@ impl RunFolder {
             hint: "is there space left, and may you write there?".into(),
         };
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        Ok(pointers::write_whole(
+        Ok(write_whole(
             &folder.join(format!("{split}.{checkpoint}.txt")),
             text.as_bytes(),
         )?)

@@ -40,7 +40,7 @@ struct Known {
 /// # Errors
 ///
 /// A file cannot be read, or the user wants to stop.
-pub fn fingerprint_files(
+pub(super) fn fingerprint_files(
     files: &[CorpusFiles],
     cache: Option<&Path>,
     progress: &dyn Progress,

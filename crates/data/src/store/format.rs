@@ -115,10 +115,6 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn pairs(&self) -> u64 {
-        self.pairs
-    }
-
     /// Source and target tokens so far.
     pub(super) fn tokens(&self) -> (u64, u64) {
         (self.source_tokens, self.ids - self.source_tokens)

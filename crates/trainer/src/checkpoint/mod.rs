@@ -4,6 +4,7 @@
 //! files       writing, verifying, listing and pruning `checkpoints/<update>/`
 //! manifest    the sum of every file of a checkpoint
 //! pointers    `checkpoints/best` and `checkpoints/last`
+//! whole       small files that are there whole or not at all
 //! state       what a run must remember beside weights and optimizer
 //! lock        one process a run folder
 //! ```
@@ -13,6 +14,7 @@ pub mod lock;
 pub mod manifest;
 pub mod pointers;
 pub mod state;
+pub mod whole;
 
 use std::io;
 use std::path::{Path, PathBuf};

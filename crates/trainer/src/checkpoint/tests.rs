@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::files::{self, Content, Resumable, clean_up, find_resumable, list, prune, verify, write_checkpoint};
+use super::files::{self, Resumable, clean_up, find_resumable, list, prune, verify, write_checkpoint};
 use super::lock::RunLock;
 use super::pointers::{Pointer, resolve};
 use super::state::{Scored, State};
@@ -11,12 +11,8 @@ use crate::config::Metric;
 use crate::schedule::Outcome;
 
 fn write(checkpoints: &Path, update: u64, text: &str) -> PathBuf {
-    let mut model = |out: &mut dyn io::Write| out.write_all(text.as_bytes());
-    let mut files = [
-        ("model.safetensors", Content::Writer(&mut model)),
-        ("state.json", Content::Bytes(b"{}\n")),
-    ];
-    write_checkpoint(checkpoints, update, &mut files).unwrap()
+    let files: [(&str, &[u8]); 2] = [("model.safetensors", text.as_bytes()), ("state.json", b"{}\n")];
+    write_checkpoint(checkpoints, update, &files).unwrap()
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -58,10 +54,10 @@ fn an_older_checkpoint_of_the_same_update_is_replaced() {
 fn a_checkpoint_that_cannot_be_written_leaves_nothing() {
     let run = tempfile::tempdir().unwrap();
     write(run.path(), 500, "old");
-    let mut full = |_: &mut dyn io::Write| Err(io::ErrorKind::StorageFull.into());
-    let mut files = [("model.safetensors", Content::Writer(&mut full))];
-    let error = write_checkpoint(run.path(), 500, &mut files).unwrap_err().to_string();
-    assert!(error.contains("hint: free some space"), "{error}");
+    // The first file can be written, the second cannot: its folder is missing.
+    let files: [(&str, &[u8]); 2] = [("model.safetensors", b"new"), ("missing/state.json", b"{}")];
+    let error = write_checkpoint(run.path(), 500, &files).unwrap_err().to_string();
+    assert!(error.starts_with("cannot create "), "{error}");
     assert_eq!(names(run.path()), ["500"]);
     verify(&run.path().join("500")).unwrap();
 }
@@ -122,6 +118,17 @@ fn after_a_death_while_a_checkpoint_is_replaced_it_is_the_old_or_the_new_one() {
         }
     }
     assert_eq!(seen, BTreeSet::from(["new".to_owned(), "old".to_owned()]));
+}
+
+#[test]
+fn a_full_disk_is_told_with_a_hint() {
+    let full: io::Result<()> = Err(io::ErrorKind::StorageFull.into());
+    let error = full
+        .during("write", Path::new("model.safetensors"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("cannot write model.safetensors: "), "{error}");
+    assert!(error.contains("hint: free some space"), "{error}");
 }
 
 #[test]
@@ -211,13 +218,8 @@ fn an_average_is_no_number_and_stays() {
     let run = tempfile::tempdir().unwrap();
     let checkpoints = run.path().join("checkpoints");
     write(&checkpoints, 7, "weights");
-    for text in [b"first", b"again"] {
-        files::write_named(
-            &checkpoints,
-            "average",
-            &mut [("model.safetensors", Content::Bytes(text))],
-        )
-        .unwrap();
+    for text in [&b"first"[..], b"again"] {
+        files::write_named(&checkpoints, "average", &[("model.safetensors", text)]).unwrap();
     }
     prune(&checkpoints, &BTreeSet::from([7])).unwrap();
     assert_eq!(names(&checkpoints), ["7", "average"]);

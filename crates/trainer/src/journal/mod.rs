@@ -19,10 +19,10 @@ mod crc32c;
 mod lines;
 mod records;
 mod table;
-pub mod tensorboard;
+mod tensorboard;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use lines::{update_line, validation_line};
@@ -41,16 +41,6 @@ pub struct JournalError {
 
 type Result<T, E = JournalError> = std::result::Result<T, E>;
 
-/// Where `log` lines go beside `train.log`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Echo {
-    /// Nowhere: a progress bar or the caller shows them.
-    #[default]
-    Silent,
-    /// To standard error.
-    Stderr,
-}
-
 /// What a checkpoint covers: up to which update the journal stays. The default is a run that begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Covered {
@@ -68,7 +58,6 @@ pub struct Journal {
     metrics: Table,
     validations: Table,
     events: EventWriter,
-    echo: Echo,
 }
 
 impl Journal {
@@ -97,19 +86,7 @@ impl Journal {
             metrics: Table::open(&run.join("metrics.jsonl"), covered.updates, table::json_update)?,
             validations,
             events: EventWriter::create(run, covered.updates + 1)?,
-            echo: Echo::Silent,
         })
-    }
-
-    /// Also shows log lines elsewhere.
-    pub fn with_echo(mut self, echo: Echo) -> Self {
-        self.echo = echo;
-        self
-    }
-
-    /// Whether standard error is a terminal, where a progress bar replaces log lines.
-    pub fn stderr_is_terminal() -> bool {
-        io::stderr().is_terminal()
     }
 
     /// Takes note of an update, in `metrics.jsonl` and for TensorBoard. The log has its own line: [`update_line`].
@@ -138,10 +115,6 @@ impl Journal {
     pub fn log(&mut self, message: &str) -> Result<()> {
         let now = clock::utc_now();
         let text: String = message.lines().map(|line| format!("[{now}] {line}\n")).collect();
-        if self.echo == Echo::Stderr {
-            // Nobody may be listening any more; that is no reason to stop training.
-            let _ = io::stderr().write_all(text.as_bytes());
-        }
         self.log.write_all(text.as_bytes()).map_err(failed(&self.log_path))
     }
 

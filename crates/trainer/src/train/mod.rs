@@ -21,8 +21,8 @@ use ember_model::weights::initialise;
 
 use crate::checkpoint::files;
 use crate::checkpoint::lock::RunLock;
-use crate::checkpoint::pointers::write_whole;
 use crate::checkpoint::state::State;
+use crate::checkpoint::whole::write_whole;
 use crate::config::{Config, Metric, compare_for_resume};
 use crate::console::{Console, Stoppable, TrainingStatus};
 use crate::error::{Result, TrainerError};

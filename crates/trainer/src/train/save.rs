@@ -12,7 +12,7 @@ use ember_model::weights::{Weights, export, import};
 
 use super::Trainer;
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::files::{self, Content};
+use crate::checkpoint::files;
 use crate::checkpoint::pointers::Pointer;
 use crate::checkpoint::state::STATE;
 use crate::error::Result;
@@ -64,10 +64,10 @@ impl Trainer<'_> {
         files::write_checkpoint(
             &checkpoints,
             self.state.update,
-            &mut [
-                (MODEL_FILE, Content::Bytes(&weights_file::to_bytes(&in_use))),
-                (OPTIMIZER_FILE, Content::Bytes(&weights_file::to_bytes(&optimizer))),
-                (STATE, Content::Bytes(&self.state.to_json())),
+            &[
+                (MODEL_FILE, &weights_file::to_bytes(&in_use)),
+                (OPTIMIZER_FILE, &weights_file::to_bytes(&optimizer)),
+                (STATE, &self.state.to_json()),
             ],
         )?;
         self.point()?;

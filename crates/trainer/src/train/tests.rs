@@ -7,7 +7,6 @@ use ember_data::Progress;
 
 use super::*;
 use crate::checkpoint::crash;
-use crate::checkpoint::files::Content;
 
 /// Two updates of the smallest model, each validated and saved; the second takes the place of the first.
 const CONFIG: &str = r#"
@@ -273,8 +272,8 @@ fn shorten(checkpoint: &Path, file: &str, kind: &str) -> String {
     fs::write(checkpoint.join(file), crate::weights_file::to_bytes(&weights)).unwrap();
     let names = ["model.safetensors", "optimizer.safetensors", "state.json"];
     let bytes = names.map(|name| fs::read(checkpoint.join(name)).unwrap());
-    let contents = names.into_iter().zip(bytes.iter().map(|bytes| Content::Bytes(bytes)));
-    files::write_checkpoint(checkpoint.parent().unwrap(), 2, &mut contents.collect::<Vec<_>>()).unwrap();
+    let contents = names.into_iter().zip(bytes.iter().map(|bytes| &bytes[..]));
+    files::write_checkpoint(checkpoint.parent().unwrap(), 2, &contents.collect::<Vec<_>>()).unwrap();
     name
 }
 
