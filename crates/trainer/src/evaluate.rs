@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::error::Result;
-use crate::run::TrainedModel;
+use crate::trained::TrainedModel;
 use crate::translate::{Translation, texts};
 
 /// Longest source, in words, of each row of [`Scores::by_length`]; one more row holds what is longer.

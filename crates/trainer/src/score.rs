@@ -11,8 +11,8 @@ use ember_model::dropout::DropoutStream;
 use ember_model::weights::host_values;
 use serde::Serialize;
 
-use crate::run::TrainedModel;
 use crate::tensors::BatchTensors;
+use crate::trained::TrainedModel;
 
 /// Target tokens scored at once, padding counted.
 const BATCH_TOKENS: usize = 2048;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ember_data::corpus::read_lines;
-use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::run::RunFolder;
 use ember_trainer::score::score_pairs;
+use ember_trainer::trained::TrainedModel;
 use serde_json::json;
 
 use crate::console::{print_result, print_to_stderr};

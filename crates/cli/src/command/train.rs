@@ -8,8 +8,9 @@ use ember_metrics::BleuTokenizer;
 use ember_trainer::config::Config;
 use ember_trainer::console::{Console, Stoppable};
 use ember_trainer::evaluate::{ScoreOptions, translate_and_score};
-use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::run::RunFolder;
 use ember_trainer::train::{End, TrainOptions, train};
+use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
 
 use crate::console::{Terminal, print_result};

@@ -10,7 +10,7 @@ use burn::prelude::*;
 use ember_model::arch::Transformer;
 use ember_model::weights::{Weights, export, import};
 
-use super::Trainer;
+use super::trainer::Trainer;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files;
 use crate::checkpoint::pointers::Pointer;

@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use ember_data::Progress;
 
 use super::*;
 use crate::checkpoint::crash;
+use crate::console::TrainingStatus;
 
 /// Two updates of the smallest model, each validated and saved; the second takes the place of the first.
 const CONFIG: &str = r#"
