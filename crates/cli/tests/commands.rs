@@ -34,6 +34,7 @@ fn trained() -> &'static Workplace {
             outcome.stdout
         );
         assert_eq!(outcome.stdout.lines().count(), 1, "one line on stdout per test split");
+        common::remove_at_exit(&work);
         work
     })
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -275,4 +276,22 @@ pub fn wait_for_updates(work: &Workplace, run: &str, updates: usize) {
 pub fn terminate(child: &Child) {
     let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
     assert!(kill.expect("the kill command").success());
+}
+
+/// Removes the folder of a workplace that lives in a `static`, which Rust never drops, when the process ends.
+pub fn remove_at_exit(work: &Workplace) {
+    static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    extern "C" fn remove() {
+        for folder in FOLDERS.lock().iter().flat_map(|folders| folders.iter()) {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+    unsafe extern "C" {
+        safe fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
+    }
+    let mut folders = FOLDERS.lock().expect("nobody panics while holding it");
+    if folders.is_empty() {
+        atexit(remove);
+    }
+    folders.push(work.path(""));
 }
