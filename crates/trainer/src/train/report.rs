@@ -153,6 +153,6 @@ fn end_in_words(end: End) -> &'static str {
     match end {
         End::Finished => "finished",
         End::OutOfPatience => "stopped early for want of improvement",
-        End::Interrupted => "interrupted; the same command goes on from here",
+        End::Interrupted => "interrupted; the same command goes on",
     }
 }

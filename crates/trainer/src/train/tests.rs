@@ -103,6 +103,29 @@ impl Console for StopsAt {
     fn training_paused(&self) {}
 }
 
+/// A user who wants to stop after an update.
+struct StopsAfter {
+    update: u64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Progress for StopsAfter {
+    fn begin(&self, _label: &str, _total: Option<u64>) {}
+    fn advance(&self, _units: u64) {}
+    fn finish(&self) {}
+}
+
+impl Console for StopsAfter {
+    fn message(&self, _text: &str) {}
+    fn log_line(&self, _text: &str) {}
+    fn training(&self, status: &TrainingStatus) {
+        if status.update == self.update {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+    fn training_paused(&self) {}
+}
+
 /// A folder with a corpus of a few lines.
 fn corpus() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -303,4 +326,40 @@ fn a_checkpoint_whose_tensors_have_another_size_is_refused() {
         assert!(error.contains(told) && error.contains(&name), "{error}");
         assert!(error.contains("hint: remove "), "{error}");
     }
+}
+
+#[test]
+fn a_run_that_is_stopped_among_skipped_updates_keeps_its_last_good_checkpoint() {
+    let folder = corpus();
+    let with = |set: &[&str]| {
+        let set: Vec<String> = set.iter().map(|set| set.to_string()).collect();
+        TrainOptions {
+            config: Config::from_toml(CONFIG, &folder.path().join("tiny.toml"), &set).unwrap(),
+            ..options(folder.path(), "run")
+        }
+    };
+    train(&with(&["training.stop_after=1u"]), &Silence).unwrap();
+    // The second update ruins the weights, the third and the fourth are skipped.
+    let absurd = "training.schedule={ kind = \"constant\", peak = 1e30 }";
+    let ruined = with(&[absurd, "training.stop_after=50u", "validation.every=50u"]);
+    let stop = ruined.stop.clone();
+    let trained = train(&ruined, &StopsAfter { update: 4, stop }).unwrap();
+    assert_eq!((trained.end, trained.update), (End::Interrupted, 4));
+    assert_eq!(files::list(&ruined.run.checkpoints()).unwrap(), [1]);
+    assert_eq!(
+        fs::read_to_string(ruined.run.root().join("train.log"))
+            .unwrap()
+            .matches("is skipped")
+            .count(),
+        2
+    );
+
+    train(&with(&[]), &Silence).unwrap();
+    let whole = options(folder.path(), "whole");
+    train(&whole, &Silence).unwrap();
+    assert_same(
+        &files_of(&ruined.run),
+        &files_of(&whole.run),
+        "gone on from the last good checkpoint",
+    );
 }

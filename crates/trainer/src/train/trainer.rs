@@ -127,22 +127,11 @@ impl<'a> Trainer<'a> {
         let counts = Counts::of(micro_batches);
 
         let gradients = self.gradients(micro_batches, update, counts.target_tokens as f64);
-        let training = &self.config.training;
-        let learning_rate = training
-            .schedule
-            .learning_rate(update, self.config.model.d_model, &self.state.plateau);
         let (loss, nll, gradient_norm) = (gradients.loss, gradients.nll, gradients.norm);
+        let schedule = &self.config.training.schedule;
+        let learning_rate = schedule.learning_rate(update, self.config.model.d_model, &self.state.plateau);
         if loss.is_finite() && gradient_norm.is_finite() {
-            let too_long = training.clip_norm > 0.0 && gradient_norm > training.clip_norm;
-            let scale = if too_long {
-                training.clip_norm / gradient_norm
-            } else {
-                1.0
-            };
-            self.model = self
-                .optimizer
-                .step(self.model.clone(), gradients.sum, learning_rate, scale);
-            self.state.skipped_in_a_row = 0;
+            self.step(gradients, learning_rate);
         } else {
             self.skip(update, loss, gradient_norm)?;
         }
@@ -204,6 +193,17 @@ impl<'a> Trainer<'a> {
         }
         total.norm = gradient_norm(&self.model, &total.sum);
         total
+    }
+
+    /// Changes the weights, by a gradient that is no longer than `clip_norm`.
+    fn step(&mut self, gradients: UpdateGradients, learning_rate: f64) {
+        let clip_norm = self.config.training.clip_norm;
+        let too_long = clip_norm > 0.0 && gradients.norm > clip_norm;
+        let scale = if too_long { clip_norm / gradients.norm } else { 1.0 };
+        self.model = self
+            .optimizer
+            .step(self.model.clone(), gradients.sum, learning_rate, scale);
+        self.state.skipped_in_a_row = 0;
     }
 
     /// Counts an update whose numbers are not finite; too many in a row end the training.
