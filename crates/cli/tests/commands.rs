@@ -34,6 +34,7 @@ fn trained() -> &'static Workplace {
             outcome.stdout
         );
         assert_eq!(outcome.stdout.lines().count(), 1, "one line on stdout per test split");
+        common::remove_at_exit(&work);
         work
     })
 }
@@ -238,6 +239,18 @@ fn average_and_choice_of_checkpoint() {
     assert_eq!(of("last"), of("600"));
     assert_eq!(of("runs/run/checkpoints/400"), of("400"));
     work.run(&["average", "runs/run", "--best", "3"]).ok();
+    let file = "runs/run/checkpoints/average/average.json";
+    let averaged: serde_json::Value = serde_json::from_str(&work.read(file)).expect("JSON");
+    assert_eq!(averaged["run"], "small");
+    assert_eq!(averaged["selection"], serde_json::json!({ "best": 3 }));
+    let parts = averaged["checkpoints"].as_array().expect("a list");
+    for (part, update) in parts.iter().zip([200, 400, 600]) {
+        let manifest = work.read(&format!("runs/run/checkpoints/{update}/manifest.json"));
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+        assert_eq!(part["update"], update);
+        assert_eq!(part["model_blake3"], manifest["files"]["model.safetensors"]["blake3"]);
+    }
+    assert_eq!(parts.len(), 3);
     work.run(&["translate", "runs/run", "test.src", "--checkpoint", "250"])
         .fails_with(&["250", "200, 400, 600"]);
 }
@@ -261,6 +274,60 @@ fn scores_of_pairs_are_those_of_the_search() {
         score.parse().expect("a number"),
     );
     assert!((found - expected).abs() < 1e-3, "{found} against {expected}");
+}
+
+#[test]
+fn pairs_beyond_the_models_length_are_scored_whole_and_counted() {
+    let work = trained();
+    let long = "a1 b2 c3 d4 e0 ".repeat(10);
+    work.write("long.src", format!("a1 b2\n{}\nc3\n{long}\n", long.trim()));
+    work.write("long.tgt", format!("b2 a1\nc3\n{}\n{long}\n", long.trim()));
+    let score = |more: &[&str]| {
+        let files = ["--source", "long.src", "--target", "long.tgt", "--device", "flex"];
+        work.run(&[&["score", "runs/run"], &files[..], more].concat()).ok()
+    };
+    let text = score(&[]);
+    let warning = "warning: 3 of 4 pairs are longer than data.max_length 24, the first in line 2";
+    assert!(text.stderr.contains(warning), "{}", text.stderr);
+    let scores: Vec<f64> = text
+        .stdout
+        .lines()
+        .map(|line| line.parse().expect("a number"))
+        .collect();
+    assert_eq!(scores.len(), 4);
+    assert!(
+        scores.iter().all(|score| score.is_finite() && *score < 0.0),
+        "{scores:?}"
+    );
+    assert!(scores[3] < scores[0], "all of a long target counts");
+
+    let json: serde_json::Value = serde_json::from_str(&score(&["--json"]).stdout).expect("one JSON object");
+    assert_eq!(
+        (json["lines"].as_u64(), json["over_max_length"].as_u64()),
+        (Some(4), Some(3))
+    );
+    let marks = json["pairs"].as_array().expect("pairs").iter();
+    let marks: Vec<_> = marks
+        .map(|pair| pair["over_max_length"].as_bool().expect("a mark"))
+        .collect();
+    assert_eq!(marks, [false, true, true, true]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_whose_name_is_not_utf_8_is_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let work = Workplace::new();
+    let folder = work.path("").join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::copy(work.path("small.toml"), folder.join("small.toml")).expect("a copy");
+    let mut command = work.ember(&["train"]);
+    let run = command
+        .arg(folder.join("small.toml"))
+        .args(["--device", "flex"])
+        .output();
+    Outcome::new(run.expect("ember")).fails_with(&["data.train: the path ", "is not UTF-8", "hint: "]);
+    assert!(!work.path("runs").exists());
 }
 
 #[test]

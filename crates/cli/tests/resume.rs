@@ -2,10 +2,9 @@
 
 mod common;
 
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{Workplace, assert_same_run};
+use common::{Workplace, assert_same_run, start, terminate, wait_at_most, wait_for_updates};
 
 #[test]
 fn the_same_command_twice_gives_the_same_bytes() {
@@ -83,10 +82,7 @@ fn sigterm_saves_and_exits_0() {
     work.train("whole", &settings).ok();
     let mut child = start(&work, "stopped", &settings);
     wait_for_updates(&work, "stopped", 3);
-    let killed = std::process::Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(killed.expect("the kill command").success());
+    terminate(&child);
     assert_eq!(child.wait().expect("the end of the run").code(), Some(0));
     let updates = work.losses("stopped").len();
     assert!((3..60).contains(&updates), "it stopped at update {updates}");
@@ -146,6 +142,35 @@ fn fresh_starts_over_and_keeps_the_old_run() {
 }
 
 #[test]
+fn fresh_moves_nothing_before_config_and_corpora_are_right() {
+    let work = Workplace::new();
+    work.train("run", &["--set", "training.stop_after=\"2u\""]).ok();
+    let before = common::reproducible_files(&work.path("runs"));
+    work.write("torn.src", "a1 b2\nc3\n");
+    work.write("torn.tgt", "b2 a1\n");
+    for (fault, word) in [
+        ("data.train=trian", "trian"),
+        ("data.train=torn", "torn.src:2"),
+        ("data.valid=torn", "torn.src:2"),
+        ("data.test={ test = \"tset\" }", "tset"),
+        ("training.stop_after=2", "training.stop_after"),
+        (
+            "tokenizer={ kind = \"sentencepiece\", model = \"missing.model\" }",
+            "missing.model",
+        ),
+    ] {
+        work.train("run", &["--fresh", "--set", fault]).fails_with(&[word]);
+        let after = common::reproducible_files(&work.path("runs"));
+        assert!(before == after, "{fault} changed something");
+    }
+    work.train("new", &["--set", "data.train=trian"]).fails_with(&["trian"]);
+    assert!(
+        !work.path("runs/new").exists(),
+        "nothing is written before the corpora are found"
+    );
+}
+
+#[test]
 fn two_processes_do_not_train_in_one_folder() {
     let work = Workplace::new();
     let mut first = start(&work, "run", &["--set", "training.stop_after=\"100000u\""]);
@@ -153,36 +178,4 @@ fn two_processes_do_not_train_in_one_folder() {
     work.train("run", &[]).fails_with(&["another process", "--run-dir"]);
     first.kill().expect("SIGKILL");
     first.wait().expect("the end of a killed process");
-}
-
-fn start(work: &Workplace, run: &str, more: &[&str]) -> Child {
-    let folder = format!("runs/{run}");
-    let arguments = [&["train", "small.toml", "--device", "flex", "--run-dir", &folder], more].concat();
-    work.ember(&arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the ember command")
-}
-
-/// Whether the process ended by itself in time; it must have succeeded then.
-fn wait_at_most(child: &mut Child, time: Duration) -> bool {
-    let started = Instant::now();
-    while started.elapsed() < time {
-        if let Some(status) = child.try_wait().expect("a child's status") {
-            assert!(status.success(), "{status}");
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    false
-}
-
-fn wait_for_updates(work: &Workplace, run: &str, updates: usize) {
-    let metrics = work.path(&format!("runs/{run}/metrics.jsonl"));
-    let started = Instant::now();
-    while std::fs::read_to_string(&metrics).unwrap_or_default().lines().count() < updates {
-        assert!(started.elapsed() < Duration::from_secs(120), "the run does not begin");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

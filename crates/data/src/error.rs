@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The result of everything in this crate that touches a user's files.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
-/// A fault in the user's data or settings. `Display` gives one paragraph that ends in a hint.
+/// A fault in the user's data or settings, or the wish to stop. `Display` gives one paragraph that ends in a hint.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// A file could not be opened, read or written.
@@ -42,6 +42,9 @@ pub enum DataError {
         /// What to do about it.
         hint: String,
     },
+    /// The user wanted to stop before it was done: no fault.
+    #[error("stopped before it was done\nhint: the same command begins it again")]
+    Stopped,
     /// A setting that cannot work.
     #[error("{key}: {message}\nhint: {hint}")]
     Setting {

@@ -1,4 +1,7 @@
-//! How long steps report how far they are, without knowing about terminals.
+//! How long steps report how far they are, and learn that nobody waits for them any more, without knowing about
+//! terminals and signals.
+
+use crate::error::{DataError, Result};
 
 /// Told about a long step's progress. The binary draws a bar; tests and libraries pass [`NoProgress`].
 pub trait Progress: Sync {
@@ -6,8 +9,25 @@ pub trait Progress: Sync {
     fn begin(&self, label: &str, total: Option<u64>);
     /// `units` more are done; may be called from several threads.
     fn advance(&self, units: u64);
-    /// The step that was begun last is done.
+    /// The step that was begun last is done, or given up.
     fn finish(&self);
+    /// Whether the user wants to stop. Asked between small pieces of work; a step that is told so ends with
+    /// [`DataError::Stopped`] and leaves nothing half done.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+    /// Asks [`is_stopped`](Self::is_stopped).
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Stopped`] if so.
+    fn go_on(&self) -> Result<()> {
+        if self.is_stopped() {
+            Err(DataError::Stopped)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Reports nothing.
@@ -32,8 +52,13 @@ impl<'a> Step<'a> {
     }
 
     /// `units` more are done.
-    pub fn advance(&self, units: u64) {
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Stopped`] if the user wants to stop.
+    pub fn advance(&self, units: u64) -> Result<()> {
         self.progress.advance(units);
+        self.progress.go_on()
     }
 }
 

@@ -12,7 +12,7 @@ use ember_model::search::pad_sources;
 use ember_model::weights::host_values;
 use serde::Serialize;
 
-use crate::run::TrainedModel;
+use crate::trained::TrainedModel;
 use crate::translate::{CandidateTokens, Translation};
 
 /// The attention of several lines.

@@ -1,16 +1,28 @@
 //! Averaging the weights of several checkpoints (Vaswani et al. 2017, section 6.1: the last 5, or 20).
+//!
+//! Beside the weights stands `average.json`, which says what they are the mean of: the run's name, how the checkpoints
+//! were chosen, and of each its update and the BLAKE3 sum of its `model.safetensors`.
+//!
+//! ```json
+//! {"version": 1, "run": "multi30k-en-de", "selection": {"last": 2}, "checkpoints": [
+//!   {"update": 3600, "model_blake3": "0f31…"}, {"update": 4000, "model_blake3": "a5c2…"}]}
+//! ```
 
 use std::path::PathBuf;
 
 use ember_model::weights::Weights;
+use serde::Serialize;
 
-use crate::checkpoint::{self, CheckpointError, state::State};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::files;
+use crate::checkpoint::state::State;
 use crate::error::{Result, TrainerError};
 use crate::run::{MODEL_FILE, RunFolder};
 use crate::weights_file;
 
 /// Which checkpoints to average.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Selection {
     /// The newest.
     Last(usize),
@@ -18,34 +30,75 @@ pub enum Selection {
     Best(usize),
 }
 
+/// Name of the file that says what an average holds.
+const AVERAGE: &str = "average.json";
+
+/// Version of that file's form.
+const VERSION: u32 = 1;
+
+/// What an average is the mean of; `average.json`.
+#[derive(Serialize)]
+struct Averaged {
+    /// Version of this form.
+    version: u32,
+    /// Name of the run.
+    run: String,
+    /// How the checkpoints were chosen.
+    selection: Selection,
+    /// The checkpoints, oldest first.
+    checkpoints: Vec<Part>,
+}
+
+/// A checkpoint that went into an average.
+#[derive(Serialize)]
+struct Part {
+    /// Its update.
+    update: u64,
+    /// The sum of its `model.safetensors`, as in its manifest.
+    model_blake3: String,
+}
+
 /// Writes `checkpoints/average/`, usable as `--checkpoint average`. Returns the updates that went into it.
 ///
 /// # Errors
 /// When the run has no checkpoint, or fewer than asked for, or one is damaged.
 pub fn average(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
+    let name = run.load_config()?.name;
     let updates = select(run, selection)?;
-    let folders: Vec<_> = updates
-        .iter()
-        .map(|update| checkpoint::files::folder(&run.checkpoints(), *update))
-        .collect();
-    for folder in &folders {
-        checkpoint::files::verify(folder)?;
+    let mut folders = Vec::new();
+    let mut checkpoints = Vec::new();
+    for &update in &updates {
+        let folder = files::folder(&run.checkpoints(), update);
+        let manifest = files::verify(&folder)?;
+        let model_blake3 = manifest.files.get(MODEL_FILE).map(|entry| entry.blake3.clone());
+        checkpoints.push(Part {
+            update,
+            model_blake3: model_blake3.unwrap_or_default(),
+        });
+        folders.push(folder);
     }
-    let weights = mean(&folders)?;
-    checkpoint::files::write_named(
+    let averaged = Averaged {
+        version: VERSION,
+        run: name,
+        selection,
+        checkpoints,
+    };
+    let mut json = serde_json::to_vec_pretty(&averaged).expect("names and numbers have a form in JSON");
+    json.push(b'\n');
+    files::write_named(
         &run.checkpoints(),
         "average",
-        &mut [(
-            MODEL_FILE,
-            checkpoint::files::Content::Bytes(&weights_file::to_bytes(&weights)),
-        )],
+        &[
+            (MODEL_FILE, &weights_file::to_bytes(&mean(&folders)?)),
+            (AVERAGE, &json),
+        ],
     )?;
     Ok(updates)
 }
 
 fn select(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
     let checkpoints = run.checkpoints();
-    let existing = checkpoint::files::list(&checkpoints)?;
+    let existing = files::list(&checkpoints)?;
     let (count, mut candidates) = match selection {
         Selection::Last(count) => (count, existing.clone()),
         Selection::Best(count) => (count, ranked(run, &existing)?),
@@ -70,7 +123,7 @@ fn ranked(run: &RunFolder, existing: &[u64]) -> Result<Vec<u64>> {
     let Some(newest) = existing.last() else {
         return Ok(Vec::new());
     };
-    let state = State::<ember_data::batch::Position>::read(&checkpoint::files::folder(&run.checkpoints(), *newest))?;
+    let state = State::<ember_data::batch::Position>::read(&files::folder(&run.checkpoints(), *newest))?;
     Ok(state
         .ranked()
         .into_iter()

@@ -1,5 +1,7 @@
 //! What a run shows while it goes on, without knowing about terminals.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ember_data::Progress;
 
 /// Where training is, for a progress bar.
@@ -29,4 +31,53 @@ pub trait Console: Progress {
     fn training(&self, status: &TrainingStatus);
     /// No update follows for now.
     fn training_paused(&self);
+}
+
+/// A console whose long steps end early once the user wants to stop.
+pub struct Stoppable<'a> {
+    console: &'a dyn Console,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Stoppable<'a> {
+    /// `stop` turns true when the user wants to stop.
+    pub fn new(console: &'a dyn Console, stop: &'a AtomicBool) -> Self {
+        Self { console, stop }
+    }
+}
+
+impl Progress for Stoppable<'_> {
+    fn begin(&self, label: &str, total: Option<u64>) {
+        self.console.begin(label, total);
+    }
+
+    fn advance(&self, units: u64) {
+        self.console.advance(units);
+    }
+
+    fn finish(&self) {
+        self.console.finish();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Console for Stoppable<'_> {
+    fn message(&self, text: &str) {
+        self.console.message(text);
+    }
+
+    fn log_line(&self, text: &str) {
+        self.console.log_line(text);
+    }
+
+    fn training(&self, status: &TrainingStatus) {
+        self.console.training(status);
+    }
+
+    fn training_paused(&self) {
+        self.console.training_paused();
+    }
 }

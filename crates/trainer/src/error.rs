@@ -57,3 +57,10 @@ pub enum TrainerError {
         hint: String,
     },
 }
+
+impl TrainerError {
+    /// Whether it is no fault but the user's wish to stop.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Data(DataError::Stopped))
+    }
+}

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::error::Result;
-use crate::run::TrainedModel;
+use crate::trained::TrainedModel;
 use crate::translate::{Translation, texts};
 
 /// Longest source, in words, of each row of [`Scores::by_length`]; one more row holds what is longer.
@@ -116,7 +116,7 @@ impl Scores {
 /// Translates a text with a trained model and scores it.
 ///
 /// # Errors
-/// When the numbers of lines differ.
+/// When the numbers of lines differ, or the user wants to stop.
 pub fn translate_and_score(
     trained: &TrainedModel,
     source: &[String],
@@ -126,7 +126,7 @@ pub fn translate_and_score(
     console: &dyn Console,
 ) -> Result<(Vec<Translation>, Scores)> {
     let started = Instant::now();
-    let found = trained.translate(source, decoding, console);
+    let found = trained.translate(source, decoding, console)?;
     let mut scores = score(&texts(&found), references, Some(source), options)?;
     scores.seconds = started.elapsed().as_secs_f64();
     Ok((found, scores))

@@ -67,9 +67,9 @@ impl Learner {
         self.model.as_ref().expect("no step is under way")
     }
 
-    /// Takes other weights.
-    pub fn replace_model(&mut self, change: impl FnOnce(Transformer) -> Transformer) {
-        self.model = self.model.take().map(change);
+    /// Goes on with other weights.
+    pub fn set_model(&mut self, model: Transformer) {
+        self.model = Some(model);
     }
 
     /// Gradients of update `update` (from 1) over its micro-batches.

@@ -13,7 +13,8 @@
 //! journal/      train.log, metrics.jsonl, validations.tsv, TensorBoard
 //! checkpoint/   folders that are there whole or not at all
 //! weights_file  weights in safetensors files
-//! run           the run folder; a trained model out of it
+//! run           the run folder
+//! trained       a trained model out of it
 //! average       several checkpoints as one
 //! split         lines that are too long for a model
 //! translate     text -> ids -> search -> text
@@ -44,6 +45,7 @@ pub mod score;
 pub mod split;
 pub mod tensors;
 pub mod train;
+pub mod trained;
 pub mod translate;
 pub mod validate;
 pub mod weights_file;

@@ -10,6 +10,8 @@
 //!
 //! The average's decay grows in the beginning, so that it soon forgets the weights it began with.
 
+mod saved;
+
 use std::collections::BTreeMap;
 
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
@@ -19,6 +21,8 @@ use ember_model::kernels::adam::{AdamStep, Parameter, sum_of_squares};
 use ember_model::weights::{Weight, Weights, host_values};
 
 use crate::config::Optimizer as OptimizerConfig;
+pub use saved::{ImportFault, Saved};
+use saved::{check_average, take_mean};
 
 /// Adam's running means of all parameters, and the weights' moving average if one is kept.
 pub struct Optimizer {
@@ -145,42 +149,40 @@ impl Optimizer {
         weights
     }
 
-    /// What [`Optimizer::export`] and [`Optimizer::average`] gave, and the steps taken until then.
+    /// Goes on from what a checkpoint holds for the parameters `trained`.
     ///
-    /// Returns the name of a parameter whose two means do not both stand there.
-    pub fn import(
-        &mut self,
-        mut weights: Weights,
-        average: Option<Weights>,
-        steps: u64,
-        device: &Device,
-    ) -> Result<(), String> {
+    /// # Errors
+    /// A mean, square or average that is missing, too many, or of another size than its parameter.
+    pub fn import(&mut self, saved: Saved, trained: &Weights, device: &Device) -> Result<(), ImportFault> {
         let flat = |values: Vec<f32>| {
             let length = values.len();
             Tensor::<1>::from_data(TensorData::new(values, [length]), device)
         };
-        let mut average = average.unwrap_or_default();
-        self.steps = steps;
-        self.states.clear();
-        let names: Vec<String> = weights
-            .keys()
-            .filter_map(|key| key.strip_prefix("mean."))
-            .map(str::to_owned)
-            .collect();
-        for name in names {
-            let mut take = |kind: &str| {
-                weights
-                    .remove(&format!("{kind}.{name}"))
-                    .map(|weight| flat(weight.values))
-            };
-            let (Some(mean), Some(square)) = (take("mean"), take("square")) else {
-                return Err(name);
-            };
-            let average = average.remove(&name).map(|weight| flat(weight.values));
-            self.states.insert(name, ParameterState { mean, square, average });
+        let fault = |of_average, message| ImportFault { of_average, message };
+        let mut means = saved.means;
+        if let Some(average) = &saved.average {
+            check_average(average, trained).map_err(|message| fault(true, message))?;
         }
-        match weights.into_keys().next() {
-            Some(left) => Err(left),
+        let mut average = saved.average.unwrap_or_default();
+        self.steps = saved.steps;
+        self.states.clear();
+        for (name, weight) in trained {
+            let mut take = |kind| {
+                let found = take_mean(&mut means, kind, name, weight).map_err(|message| fault(false, message))?;
+                Ok(found.map(|found| flat(found.values)))
+            };
+            let (mean, square) = match (take("mean")?, take("square")?) {
+                (Some(mean), Some(square)) => (mean, square),
+                // A parameter that never had a gradient.
+                (None, None) => continue,
+                _ => return Err(fault(false, format!("{name} has one of mean and square, not both"))),
+            };
+            let average = average.remove(name).map(|weight| flat(weight.values));
+            self.states
+                .insert(name.clone(), ParameterState { mean, square, average });
+        }
+        match means.keys().next() {
+            Some(left) => Err(fault(false, format!("{left} belongs to no parameter of the model"))),
             None => Ok(()),
         }
     }
@@ -380,14 +382,71 @@ mod tests {
             model = step(model, &mut optimizer);
         }
         let mut resumed = Optimizer::new(&config, 0.9);
-        let average = optimizer.average(&export(&model));
+        let saved = Saved {
+            means: optimizer.export(),
+            average: optimizer.average(&export(&model)),
+            steps: 3,
+        };
         resumed
-            .import(optimizer.export(), average, 3, &Device::flex())
+            .import(saved, &export(&model), &Device::flex())
             .expect("both means of every parameter");
         let other = step(model.clone(), &mut resumed);
         model = step(model, &mut optimizer);
         assert_eq!(export(&other), export(&model));
         assert_eq!(resumed.average(&export(&other)), optimizer.average(&export(&model)));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_model_is_told() {
+        let device = Device::flex().autodiff();
+        let config = OptimizerConfig::default();
+        let model = two(&device);
+        let mut optimizer = Optimizer::new(&config, 0.9);
+        let gradients = gradients(&model);
+        let model = optimizer.step(model, gradients, 0.1, 1.0);
+        let trained = export(&model);
+        let refused = |change: &dyn Fn(&mut Weights, &mut Weights)| {
+            let (mut means, mut average) = (optimizer.export(), optimizer.average(&trained).unwrap());
+            change(&mut means, &mut average);
+            let (average, steps) = (Some(average), 1);
+            let saved = Saved { means, average, steps };
+            let fault = Optimizer::new(&config, 0.9).import(saved, &trained, &Device::flex());
+            let fault = fault.expect_err("a fault");
+            (fault.of_average, fault.message)
+        };
+        let shorten = |weights: &mut Weights, name: &str| {
+            let weight = weights.get_mut(name).unwrap();
+            weight.values.pop();
+            weight.shape = vec![weight.values.len()];
+        };
+        for (fault, message) in [
+            (
+                refused(&|means, _| shorten(means, "mean.matrix")),
+                (false, "mean of matrix has 3 values, the parameter has 4"),
+            ),
+            (
+                refused(&|means, _| shorten(means, "square.vector")),
+                (false, "square of vector has 1 values, the parameter has 2"),
+            ),
+            (
+                refused(&|means, _| drop(means.remove("square.vector"))),
+                (false, "vector has one of mean and square, not both"),
+            ),
+            (
+                refused(&|means, _| drop(means.insert("mean.bias".into(), means["mean.vector"].clone()))),
+                (false, "mean.bias belongs to no parameter of the model"),
+            ),
+            (
+                refused(&|_, average| shorten(average, "matrix")),
+                (true, "matrix has shape [3], the trained parameter has [2, 2]"),
+            ),
+            (
+                refused(&|_, average| drop(average.remove("vector"))),
+                (true, "vector is missing"),
+            ),
+        ] {
+            assert_eq!((fault.0, &*fault.1), message);
+        }
     }
 
     #[test]

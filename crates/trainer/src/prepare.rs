@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ember_data::corpus::{CorpusFiles, read_pairs, read_sides};
+use ember_data::progress::Step;
 use ember_data::store::{DataReport, StoreSettings, TokenStore};
 use ember_data::tokenizer::Tokenizer;
+use ember_data::{Progress, TokenizerKind};
 
+use crate::checkpoint::whole::write_whole;
 use crate::config::Config;
-use crate::console::Console;
 use crate::error::{Result, TrainerError};
 use crate::run::RunFolder;
 
@@ -35,45 +37,81 @@ pub struct Prepared {
     pub tests: Vec<(String, ParallelText)>,
 }
 
-/// Finds all corpora, learns or loads the tokenizer, builds or opens the token store, and writes data.json.
+/// The corpora that a config names: training text found, validation and test text read.
+pub struct Corpora {
+    train: Vec<CorpusFiles>,
+    valid: ParallelText,
+    tests: Vec<(String, ParallelText)>,
+}
+
+impl Corpora {
+    /// Finds all of them. Nothing is written.
+    ///
+    /// # Errors
+    /// A corpus that is not there; validation or test text that is damaged.
+    pub fn find(config: &Config) -> Result<Self> {
+        let files = |name: &Path| Ok(CorpusFiles::resolve(name, &config.data.source, &config.data.target)?);
+        let train = config.data.train.as_slice().iter().map(|name| files(name));
+        let train = train.collect::<Result<Vec<_>>>()?;
+        let valid = read_text(&files(&config.data.valid)?)?;
+        let tests = config.data.test.iter();
+        let tests = tests.map(|(name, path)| Ok((name.clone(), read_text(&files(path)?)?)));
+        Ok(Self {
+            train,
+            valid,
+            tests: tests.collect::<Result<Vec<_>>>()?,
+        })
+    }
+
+    /// Reads the training text once, to find the faults that [`prepare`] would find. Nothing is written.
+    ///
+    /// # Errors
+    /// The first damage in a corpus, a given tokenizer model that cannot be read, or the user's wish to stop.
+    pub fn check(&self, config: &Config, progress: &dyn Progress) -> Result<()> {
+        if config.tokenizer.kind == TokenizerKind::Sentencepiece {
+            Tokenizer::train(&config.tokenizer, [], progress)?;
+        }
+        let step = Step::begin(progress, "checking", None);
+        for files in &self.train {
+            for pair in read_pairs(files)? {
+                pair?;
+                step.advance(1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Learns or loads the tokenizer, builds or opens the token store, and writes data.json.
 ///
 /// # Errors
-/// The first fault in a corpus or a setting; nothing that was on disk before is lost then. A run that goes on
-/// (`resuming`) refuses training data that changed.
-pub fn prepare(config: &Config, run: &RunFolder, resuming: bool, console: &dyn Console) -> Result<Prepared> {
-    let files = |name: &Path| Ok(CorpusFiles::resolve(name, &config.data.source, &config.data.target)?);
-    let train = config
-        .data
-        .train
-        .as_slice()
-        .iter()
-        .map(|name| files(name))
-        .collect::<Result<Vec<_>>>()?;
-    let valid = read_text(&files(&config.data.valid)?)?;
-    let tests = config
-        .data
-        .test
-        .iter()
-        .map(|(name, path)| Ok((name.clone(), read_text(&files(path)?)?)));
-    let tests = tests.collect::<Result<Vec<_>>>()?;
-
+/// The first fault in a corpus or a setting, or the user's wish to stop; nothing that was on disk before is lost then,
+/// and nothing is half there. A run that goes on (`resuming`) refuses training data that changed.
+pub fn prepare(
+    config: &Config,
+    corpora: Corpora,
+    run: &RunFolder,
+    resuming: bool,
+    progress: &dyn Progress,
+) -> Result<Prepared> {
+    let Corpora { train, valid, tests } = corpora;
     // Before the first checkpoint nothing depends on the tokenizer, and the config may have changed since it was learnt.
     let tokenizer = if resuming {
         Tokenizer::load(&run.tokenizer())?
     } else {
-        learn_tokenizer(config, &train, run, console)?
+        learn_tokenizer(config, &train, run, progress)?
     };
     let tokenizer = Arc::new(tokenizer);
     let settings = StoreSettings {
         max_length: config.data.max_length,
         deduplicate: config.data.deduplicate,
     };
-    let (store, report) = TokenStore::build_or_open(&run.store(), &train, &tokenizer, &settings, console)?;
+    let (store, report) = TokenStore::build_or_open(&run.store(), &train, &tokenizer, &settings, progress)?;
     if resuming {
         refuse_changed_data(&run.data(), &report)?;
     }
     let json = serde_json::to_vec_pretty(&report).expect("a report has a form in JSON");
-    crate::checkpoint::pointers::write_whole(&run.data(), &json)?;
+    write_whole(&run.data(), &json)?;
     Ok(Prepared {
         tokenizer,
         store: Arc::new(store),
@@ -96,14 +134,14 @@ fn learn_tokenizer(
     config: &Config,
     train: &[CorpusFiles],
     run: &RunFolder,
-    console: &dyn Console,
+    progress: &dyn Progress,
 ) -> Result<Tokenizer> {
     let readers = train.iter().map(read_pairs).collect::<Result<Vec<_>, _>>()?;
     let pairs = readers
         .into_iter()
         .flatten()
         .map(|pair| pair.map(|pair| (pair.source, pair.target)));
-    let tokenizer = Tokenizer::train(&config.tokenizer, pairs, console)?;
+    let tokenizer = Tokenizer::train(&config.tokenizer, pairs, progress)?;
     tokenizer.save(&run.tokenizer())?;
     Ok(tokenizer)
 }

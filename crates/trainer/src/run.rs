@@ -1,25 +1,17 @@
-//! A run folder: where everything of a run lies, and how a trained model comes back out of it.
+//! A run folder: where everything of a run lies.
 //!
 //! ```text
 //! config.toml  tokenizer.json  data.json  train.log  metrics.jsonl  validations.tsv  events.out.tfevents.*
 //! checkpoints/<update>/{model.safetensors, optimizer.safetensors, state.json, manifest.json}
+//! checkpoints/average/{model.safetensors, average.json, manifest.json}
 //! checkpoints/{best,last}    translations/<split>.<update>.txt
 //! ```
 
 use std::path::{Path, PathBuf};
 
-use burn::prelude::*;
-use ember_data::tokenizer::{Side, Tokenizer};
-use ember_model::arch::{Transformer, Vocabularies};
-use ember_model::config::DecodingConfig;
-use ember_model::weights::import;
-
-use crate::checkpoint::{files, pointers};
+use crate::checkpoint::whole::write_whole;
 use crate::config::Config;
-use crate::console::Console;
 use crate::error::{Result, TrainerError};
-use crate::translate::{Translation, Translator};
-use crate::weights_file;
 
 /// The model to be used, in every checkpoint.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -88,7 +80,7 @@ impl RunFolder {
             hint: "is there space left, and may you write there?".into(),
         };
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        Ok(pointers::write_whole(
+        Ok(write_whole(
             &folder.join(format!("{split}.{checkpoint}.txt")),
             text.as_bytes(),
         )?)
@@ -113,80 +105,5 @@ impl RunFolder {
             });
         }
         Ok(Config::load(&path, &[])?)
-    }
-}
-
-/// A trained model with what it needs to read and write text.
-pub struct TrainedModel {
-    /// The run's config.
-    pub config: Config,
-    /// Text to ids and back.
-    pub tokenizer: Tokenizer,
-    /// Without autodiff.
-    pub model: Transformer,
-    /// Where the model lies.
-    pub device: Device,
-    /// The checkpoint's folder name: an update's number or `average`.
-    pub checkpoint: String,
-}
-
-impl TrainedModel {
-    /// Reads a run's model. `checkpoint` is `best`, `last`, `average`, an update's number or a folder.
-    ///
-    /// # Errors
-    /// When something is missing, damaged, or does not fit together.
-    pub fn load(run: &RunFolder, checkpoint: &str, device: &Device) -> Result<Self> {
-        let config = run.load_config()?;
-        let tokenizer = Tokenizer::load(&run.tokenizer())?;
-        let folder = pointers::resolve(run.root(), checkpoint)?;
-        files::verify(&folder)?;
-        let weights = weights_file::read(&folder.join(MODEL_FILE))?;
-        let model = Transformer::new(&config.model, vocabularies(&tokenizer), device)?;
-        let model = import(model, weights).map_err(|fault| TrainerError::Run {
-            folder: folder.clone(),
-            message: fault.to_string(),
-            hint: "the checkpoint belongs to another config.toml or tokenizer.json".into(),
-        })?;
-        let checkpoint = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self {
-            config,
-            tokenizer,
-            model,
-            device: device.clone(),
-            checkpoint,
-        })
-    }
-}
-
-impl TrainedModel {
-    /// Translates lines, with a progress bar and a warning for lines that had to be split.
-    pub fn translate(&self, lines: &[String], decoding: &DecodingConfig, console: &dyn Console) -> Vec<Translation> {
-        let translator = Translator {
-            model: &self.model,
-            tokenizer: &self.tokenizer,
-            device: &self.device,
-            max_length: self.config.data.max_length,
-        };
-        console.begin("translating", Some(lines.len() as u64));
-        let found = translator.translate(lines, decoding, |lines| console.advance(lines as u64));
-        console.finish();
-        for (index, line) in found.iter().enumerate().filter(|(_, line)| line.parts > 1) {
-            console.message(&format!(
-                "warning: line {} is longer than data.max_length {}: translated in {} parts",
-                index + 1,
-                self.config.data.max_length,
-                line.parts
-            ));
-        }
-        found
-    }
-}
-
-/// The sizes of a tokenizer's vocabularies.
-pub fn vocabularies(tokenizer: &Tokenizer) -> Vocabularies {
-    Vocabularies {
-        source: tokenizer.vocabulary_size(Side::Source),
-        target: tokenizer.vocabulary_size(Side::Target),
-        shared: tokenizer.is_shared(),
     }
 }

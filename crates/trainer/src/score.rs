@@ -1,4 +1,8 @@
 //! Log-probabilities of given pairs.
+//!
+//! A pair with a side of more than `data.max_length` tokens is scored whole, like every other: cut into parts, its
+//! score would be that of another text. The model was trained on nothing that long, so such pairs are marked, and who
+//! asks is told how many they are.
 
 use burn::tensor::activation::log_softmax;
 use ember_data::batch::Batch;
@@ -7,8 +11,8 @@ use ember_model::pass::Pass;
 use ember_model::weights::host_values;
 use serde::Serialize;
 
-use crate::run::TrainedModel;
 use crate::tensors::BatchTensors;
+use crate::trained::TrainedModel;
 
 /// Target tokens scored at once, padding counted.
 const BATCH_TOKENS: usize = 2048;
@@ -20,6 +24,8 @@ pub struct PairScore {
     pub log_probability: f64,
     /// Target tokens, `</s>` included.
     pub tokens: usize,
+    /// Whether a side has more tokens than `data.max_length`.
+    pub over_max_length: bool,
 }
 
 /// Scores each target given the source of the same line; results in the order of the lines.
@@ -46,7 +52,8 @@ pub fn score_pairs(trained: &TrainedModel, source: &[String], target: &[String])
     let mut scores = vec![
         PairScore {
             log_probability: 0.0,
-            tokens: 0
+            tokens: 0,
+            over_max_length: false,
         };
         pairs.len()
     ];
@@ -59,6 +66,7 @@ pub fn score_pairs(trained: &TrainedModel, source: &[String], target: &[String])
             scores[index] = PairScore {
                 log_probability,
                 tokens: pairs[index].1.len() + 1,
+                over_max_length: length(index) > trained.config.data.max_length + 1,
             };
         }
     }

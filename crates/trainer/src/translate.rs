@@ -1,12 +1,16 @@
 //! Text to ids, search, ids to text.
 
+use std::cmp::Reverse;
+
 use burn::prelude::*;
+use ember_data::Progress;
 use ember_data::corpus::is_blank;
 use ember_data::tokenizer::{Side, Tokenizer};
 use ember_model::arch::Transformer;
 use ember_model::config::DecodingConfig;
 use ember_model::search::{Hypothesis, search_all};
 
+use crate::error::Result;
 use crate::split::split_to_fit;
 
 /// What is needed to translate; borrowed, since training translates with the model it trains.
@@ -64,16 +68,19 @@ impl Translation {
 }
 
 impl Translator<'_> {
-    /// Translates lines, results in the same order. `on_lines` is told how many parts each finished batch held.
+    /// Translates lines, results in the same order. `progress` is told how many parts each finished batch held.
     ///
     /// An empty line gives an empty line. A line of more than `max_length` tokens is split; its parts' best translations
     /// are joined by spaces.
+    ///
+    /// # Errors
+    /// The user's wish to stop, between two batches.
     pub fn translate(
         &self,
         lines: &[String],
         config: &DecodingConfig,
-        on_lines: impl FnMut(usize),
-    ) -> Vec<Translation> {
+        progress: &dyn Progress,
+    ) -> Result<Vec<Translation>> {
         let mut parts = Vec::with_capacity(lines.len());
         let mut counts = Vec::with_capacity(lines.len());
         for line in lines {
@@ -81,13 +88,38 @@ impl Translator<'_> {
             parts.extend(self.encode_parts(line));
             counts.push(parts.len() - before);
         }
-        let mut found = search_all(self.model, &parts, config, self.device, on_lines)
-            .into_iter()
-            .zip(parts);
-        counts
+        let mut found = self.search(&parts, config, progress)?.into_iter().zip(parts);
+        Ok(counts
             .iter()
             .map(|&count| self.assemble(found.by_ref().take(count)))
-            .collect()
+            .collect())
+    }
+
+    /// [`search_all`], batch by batch, so that a user who wants to stop need not wait for all of them.
+    fn search(
+        &self,
+        parts: &[Vec<u32>],
+        config: &DecodingConfig,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<Hypothesis>>> {
+        let mut found = vec![Vec::new(); parts.len()];
+        let mut order: Vec<usize> = (0..parts.len()).collect();
+        order.sort_by_key(|&index| (Reverse(parts[index].len()), index));
+        let mut rest = &order[..];
+        while let Some(&longest) = rest.first() {
+            progress.go_on()?;
+            // As many as `search_all` itself puts into a batch: asking costs no speed and changes no result.
+            let rows = config.batch_tokens / (parts[longest].len() + 1);
+            let (batch, behind) = rest.split_at(rows.clamp(1, rest.len()));
+            rest = behind;
+            let sources: Vec<Vec<u32>> = batch.iter().map(|&index| parts[index].clone()).collect();
+            let on_batch = |sentences| progress.advance(sentences as u64);
+            let hypotheses = search_all(self.model, &sources, config, self.device, on_batch);
+            for (&index, hypotheses) in batch.iter().zip(hypotheses) {
+                found[index] = hypotheses;
+            }
+        }
+        Ok(found)
     }
 
     /// The ids of a line, or of each of its parts where the line is too long.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use burn::prelude::*;
+use ember_data::Progress;
 use ember_data::batch::Batch;
 use ember_data::tokenizer::{Side, Tokenizer};
 use ember_metrics::{Bleu, BleuOptions, Chrf, ChrfOptions};
@@ -12,7 +13,6 @@ use ember_model::loss::output_loss;
 use ember_model::weights::host_values;
 
 use crate::config::{Config, ValidationConfig};
-use crate::console::Console;
 use crate::error::Result;
 use crate::prepare::ParallelText;
 use crate::tensors::BatchTensors;
@@ -78,19 +78,25 @@ impl Validation {
         }
     }
 
+    /// Whether there is a pair that is short enough to count in the loss.
+    pub fn has_loss(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
     /// Measures a model.
     ///
     /// # Errors
-    /// When a metric refuses the text.
-    pub fn run(&self, translator: &Translator<'_>, console: &dyn Console) -> Result<ValidationResult> {
+    /// When a metric refuses the text, or the user wants to stop.
+    pub fn run(&self, translator: &Translator<'_>, progress: &dyn Progress) -> Result<ValidationResult> {
         let started = Instant::now();
-        let (loss, nll) = self.losses(translator);
+        let (loss, nll) = self.losses(translator, progress)?;
         let loss_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        console.begin("validating", Some(self.text.source.len() as u64));
-        let found = translator.translate(&self.text.source, &self.decoding, |lines| console.advance(lines as u64));
-        console.finish();
+        progress.begin("validating", Some(self.text.source.len() as u64));
+        let found = translator.translate(&self.text.source, &self.decoding, progress);
+        progress.finish();
+        let found = found?;
         let decode_seconds = started.elapsed().as_secs_f64();
         let tokens = found.iter().filter_map(|line| line.candidates.first()?.tokens.as_ref());
         let decoded_tokens = tokens.map(|tokens| tokens.target.len() + 1).sum();
@@ -119,9 +125,10 @@ impl Validation {
     }
 
     /// Smoothed and plain cross-entropy a target token.
-    fn losses(&self, translator: &Translator<'_>) -> (f64, f64) {
+    fn losses(&self, translator: &Translator<'_>, progress: &dyn Progress) -> Result<(f64, f64)> {
         let (mut loss, mut nll, mut tokens) = (0.0, 0.0, 0);
         for batch in &self.batches {
+            progress.go_on()?;
             let tensors = BatchTensors::new(batch, translator.device);
             let mut pass = Pass::inference();
             let model = translator.model;
@@ -138,8 +145,8 @@ impl Validation {
             nll += f64::from(sums[1]);
             tokens += batch.target_tokens;
         }
-        // Not a number without a pair that is short enough: no validation is the best by that.
-        (loss / tokens as f64, nll / tokens as f64)
+        // Not a number without a pair that is short enough (see `has_loss`): no validation is the best by that.
+        Ok((loss / tokens as f64, nll / tokens as f64))
     }
 
     /// The first few lines with their reference and translation, for people to read.

@@ -10,6 +10,8 @@ use ember_trainer::run::RunFolder;
 use super::at_least_one;
 
 /// Average the weights of several checkpoints, for use as `--checkpoint average`
+///
+/// Writes checkpoints/average; its average.json names the run and the updates that went into it.
 #[derive(Args)]
 pub struct Average {
     /// The run folder

@@ -9,7 +9,8 @@ use ember_metrics::BleuTokenizer;
 use ember_trainer::console::Console;
 use ember_trainer::evaluate::{MetricName, ScoreOptions, Scores, score, translate_and_score};
 use ember_trainer::prepare::read_text;
-use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::run::RunFolder;
+use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
 
 use super::train::score_options;

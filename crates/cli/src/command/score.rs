@@ -5,14 +5,18 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ember_data::corpus::read_lines;
-use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::run::RunFolder;
 use ember_trainer::score::score_pairs;
+use ember_trainer::trained::TrainedModel;
 use serde_json::json;
 
-use crate::console::print_result;
+use crate::console::{print_result, print_to_stderr};
 use crate::device::{self, DeviceChoice};
 
 /// Print the log-probability of each given pair, in nats, one a line
+///
+/// A pair with a side of more sub-words than data.max_length is scored whole, like every other, and counted in a warning:
+/// the model was trained on nothing that long.
 #[derive(Args)]
 pub struct Score {
     /// The run folder of a trained model
@@ -48,8 +52,22 @@ impl Score {
             target.len()
         );
         let scores = score_pairs(&trained, &source, &target);
+        let mut long = scores.iter().enumerate().filter(|(_, score)| score.over_max_length);
+        let first = long.next().map(|(index, _)| index + 1);
+        let over_max_length = long.count() + usize::from(first.is_some());
+        if let Some(line) = first {
+            print_to_stderr(&format!(
+                "warning: {over_max_length} of {} pairs are longer than data.max_length {}, the first in line {line}: \
+                 scored whole, but the model was trained on nothing that long",
+                scores.len(),
+                trained.config.data.max_length
+            ));
+        }
         if self.json {
-            print_result(&format!("{}\n", json!({ "lines": scores.len(), "pairs": scores })))?;
+            print_result(&format!(
+                "{}\n",
+                json!({ "lines": scores.len(), "over_max_length": over_max_length, "pairs": scores })
+            ))?;
         } else {
             let lines: String = scores
                 .iter()

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use clap::Args;
 use ember_metrics::BleuTokenizer;
 use ember_trainer::config::Config;
-use ember_trainer::console::Console;
+use ember_trainer::console::{Console, Stoppable};
 use ember_trainer::evaluate::{ScoreOptions, translate_and_score};
-use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::run::RunFolder;
 use ember_trainer::train::{End, TrainOptions, train};
+use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
 
 use crate::console::{Terminal, print_result};
@@ -59,13 +59,15 @@ impl Train {
         }
         let model = TrainedModel::load(&options.run, "best", &options.device)?;
         for (split, text) in &trained.tests {
-            if options.stop.load(Ordering::Relaxed) {
-                break;
-            }
             let references = std::slice::from_ref(&text.reference);
             let scoring = score_options(&options.config);
             let decoding = &options.config.decoding;
-            let (found, scores) = translate_and_score(&model, &text.source, references, decoding, &scoring, &console)?;
+            let stoppable = Stoppable::new(&console, &options.stop);
+            let scored = translate_and_score(&model, &text.source, references, decoding, &scoring, &stoppable);
+            let (found, scores) = match scored {
+                Err(error) if error.is_stop() => break,
+                scored => scored?,
+            };
             options
                 .run
                 .write_translation(split, &model.checkpoint, &texts(&found))?;

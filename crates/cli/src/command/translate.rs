@@ -9,7 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use ember_data::corpus::{LineReader, read_lines};
 use ember_trainer::attention::attention_json;
-use ember_trainer::run::{RunFolder, TrainedModel};
+use ember_trainer::run::RunFolder;
+use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
 
 use super::{at_least_one, beam, length_penalty};
@@ -67,7 +68,7 @@ impl Translate {
             Some(path) => read_lines(path)?,
             None => read_standard_input()?,
         };
-        let translations = trained.translate(&lines, &decoding, &console);
+        let translations = trained.translate(&lines, &decoding, &console)?;
         match &self.output {
             Some(path) => self
                 .write(&translations, writer(path)?)

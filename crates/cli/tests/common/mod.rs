@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -234,4 +236,62 @@ pub fn assert_same_run(one: &Path, two: &Path) {
             String::from_utf8_lossy(two)
         );
     }
+}
+
+/// Begins to train `small.toml` into `runs/<run>`.
+pub fn start(work: &Workplace, run: &str, more: &[&str]) -> Child {
+    let folder = format!("runs/{run}");
+    let arguments = [&["train", "small.toml", "--device", "flex", "--run-dir", &folder], more].concat();
+    work.ember(&arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the ember command")
+}
+
+/// Whether the process ended by itself in time; it must have succeeded then.
+pub fn wait_at_most(child: &mut Child, time: Duration) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < time {
+        if let Some(status) = child.try_wait().expect("a child's status") {
+            assert!(status.success(), "{status}");
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+/// Waits until a run has made so many updates.
+pub fn wait_for_updates(work: &Workplace, run: &str, updates: usize) {
+    let metrics = work.path(&format!("runs/{run}/metrics.jsonl"));
+    let started = Instant::now();
+    while std::fs::read_to_string(&metrics).unwrap_or_default().lines().count() < updates {
+        assert!(started.elapsed() < Duration::from_secs(120), "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Asks a process to stop.
+pub fn terminate(child: &Child) {
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(kill.expect("the kill command").success());
+}
+
+/// Removes the folder of a workplace that lives in a `static`, which Rust never drops, when the process ends.
+pub fn remove_at_exit(work: &Workplace) {
+    static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    extern "C" fn remove() {
+        for folder in FOLDERS.lock().iter().flat_map(|folders| folders.iter()) {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+    unsafe extern "C" {
+        safe fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
+    }
+    let mut folders = FOLDERS.lock().expect("nobody panics while holding it");
+    if folders.is_empty() {
+        atexit(remove);
+    }
+    folders.push(work.path(""));
 }

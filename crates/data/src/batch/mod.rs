@@ -14,7 +14,7 @@ mod order;
 mod stream;
 
 pub use order::{BatchOptions, Padding, Position, Resegment, measure_padding};
-pub use stream::{BatchStream, in_length_order};
+pub use stream::BatchStream;
 
 use crate::tokenizer::{BOS, EOS, PAD};
 

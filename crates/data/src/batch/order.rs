@@ -110,7 +110,7 @@ impl Padding {
 pub fn measure_padding(store: &TokenStore, options: &BatchOptions, epoch: u64) -> Padding {
     let mut padding = Padding::default();
     for window in 0..windows(store, options) {
-        let plan = Plan::new(store, options, Some(epoch), window);
+        let plan = Plan::new(store, options, epoch, window);
         for rows in &plan.batches {
             let (source, target) = rectangle(rows);
             padding.batches += 1;
@@ -149,27 +149,23 @@ pub(super) struct Row {
 }
 
 impl Plan {
-    /// Window `window` of epoch `epoch`; without an epoch, of the pairs in the store's order.
-    pub(super) fn new(store: &TokenStore, options: &BatchOptions, epoch: Option<u64>, window: u64) -> Self {
+    /// Window `window` of epoch `epoch`.
+    pub(super) fn new(store: &TokenStore, options: &BatchOptions, epoch: u64, window: u64) -> Self {
         let pairs = store.len() as u64;
         // Windows of equal size, so that none is a small rest with badly filled batches.
         let cut =
             |window: u64| (u128::from(pairs) * u128::from(window) / u128::from(windows(store, options).max(1))) as u64;
-        let permutation = epoch.map(|epoch| Permutation::new(pairs, mix(&[options.seed, epoch])));
+        let permutation = Permutation::new(pairs, mix(&[options.seed, epoch]));
         let indices: Vec<u64> = (cut(window)..cut(window + 1))
-            .map(|position| {
-                permutation
-                    .as_ref()
-                    .map_or(position, |permutation| permutation.get(position))
-            })
+            .map(|position| permutation.get(position))
             .collect();
 
-        let segmented = match (&options.resegment, epoch) {
-            (Some(resegment), Some(epoch)) => {
+        let segmented = match &options.resegment {
+            Some(resegment) => {
                 let again = |&index: &u64| resegment.pair(store, index, mix(&[options.seed, epoch, index]));
                 indices.par_iter().with_min_len(16).map(again).collect()
             }
-            _ => Vec::new(),
+            None => Vec::new(),
         };
         let rows = indices.iter().enumerate().map(|(slot, &index)| {
             let (source, target) = match segmented.get(slot) {
@@ -184,9 +180,7 @@ impl Plan {
             }
         });
         let mut batches = cut_batches(rows.collect(), options.batch_tokens);
-        if let Some(epoch) = epoch {
-            shuffle(&mut batches, mix(&[options.seed, epoch, window, 1]));
-        }
+        shuffle(&mut batches, mix(&[options.seed, epoch, window, 1]));
         Self { batches, segmented }
     }
 

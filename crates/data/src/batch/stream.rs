@@ -74,15 +74,6 @@ impl Drop for BatchStream {
     }
 }
 
-/// Every pair once in batches of pairs of similar length, always the same ones: for validation.
-pub fn in_length_order(store: &TokenStore, batch_tokens: usize) -> impl Iterator<Item = Batch> + '_ {
-    let options = BatchOptions::new(batch_tokens, 0);
-    (0..windows(store, &options)).flat_map(move |window| {
-        let plan = Plan::new(store, &options, None, window);
-        (0..plan.batches.len()).map(move |number| plan.batch(store, number))
-    })
-}
-
 /// A window, and where in it to begin.
 pub(super) struct Planned {
     plan: Plan,
@@ -138,7 +129,7 @@ pub(super) fn planned_from<'a>(
             ..next
         };
         Some(Planned {
-            plan: Plan::new(store, options, Some(from.epoch), from.window),
+            plan: Plan::new(store, options, from.epoch, from.window),
             from,
             windows,
         })

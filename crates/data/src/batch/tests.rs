@@ -147,14 +147,6 @@ fn sorting_keeps_padding_small() {
     assert_eq!(padding, counted);
 }
 
-#[test]
-fn in_length_order_takes_every_pair_once() {
-    let store = store(&(0..100).map(|i| (1 + i % 13, 1 + i % 11)).collect::<Vec<_>>());
-    let mut indices: Vec<u64> = in_length_order(&store, 40).flat_map(|batch| batch.indices).collect();
-    indices.sort_unstable();
-    assert!(indices.into_iter().eq(0..100));
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DataError, Result};
 
 /// Longest line that is read, in bytes. Beyond it the file is no text of lines, and reading on would fill the memory.
-pub const MAX_LINE_BYTES: u64 = 64 << 20;
+const MAX_LINE_BYTES: u64 = 64 << 20;
 
 const BUFFER_BYTES: usize = 256 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -127,7 +127,7 @@ impl LineReader {
     ///
     /// # Errors
     ///
-    /// Reading fails, the line is not UTF-8, or it is longer than [`MAX_LINE_BYTES`].
+    /// Reading fails, the line is not UTF-8, or it is longer than 64 MiB.
     pub fn next_line(&mut self) -> Result<Option<String>> {
         let start = self.text_bytes;
         if !self.fill()? {

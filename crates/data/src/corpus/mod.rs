@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use lines::{LineReader, LineReport, MAX_LINE_BYTES, is_blank, read_lines};
+pub use lines::{LineReader, LineReport, is_blank, read_lines};
 
 use crate::error::{DataError, Result};
 

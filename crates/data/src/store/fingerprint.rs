@@ -39,8 +39,8 @@ struct Known {
 ///
 /// # Errors
 ///
-/// A file cannot be read.
-pub fn fingerprint_files(
+/// A file cannot be read, or the user wants to stop.
+pub(super) fn fingerprint_files(
     files: &[CorpusFiles],
     cache: Option<&Path>,
     progress: &dyn Progress,
@@ -117,7 +117,7 @@ fn hash_file(path: &Path, bytes: u64, progress: &dyn Progress) -> Result<String>
             return Ok(hasher.finalize().to_hex().to_string());
         }
         hasher.update(&buffer[..read]);
-        step.advance(read as u64);
+        step.advance(read as u64)?;
     }
 }
 

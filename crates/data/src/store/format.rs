@@ -115,10 +115,6 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn pairs(&self) -> u64 {
-        self.pairs
-    }
-
     /// Source and target tokens so far.
     pub(super) fn tokens(&self) -> (u64, u64) {
         (self.source_tokens, self.ids - self.source_tokens)
@@ -319,7 +315,7 @@ pub(super) fn temporary_folder(folder: &Path) -> Result<TempDir> {
         let newest = modified(entry.path().join("store").join(TOKENS)).or_else(|| modified(entry.path()));
         let age = newest.and_then(|newest| SystemTime::now().duration_since(newest).ok());
         if ours && age.is_some_and(|age| age > ABANDONED) {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
     }
     let temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir_in(folder);
@@ -347,11 +343,11 @@ pub(super) fn publish(built: &Path, place: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a small file whole or not at all.
+/// Writes a small file whole or not at all. What a killed process leaves is removed as an unfinished store is.
 pub(super) fn write_whole(place: &Path, bytes: &[u8]) -> Result<()> {
     let folder = place.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder)?;
         temporary.write_all(bytes)?;
         temporary.as_file().sync_all()?;
         temporary.persist(place).map_err(|error| error.error)?;

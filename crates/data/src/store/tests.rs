@@ -297,3 +297,23 @@ fn ids_take_two_bytes_or_four() {
         );
     }
 }
+
+#[test]
+fn what_killed_processes_left_long_ago_is_removed() {
+    let bench = Bench::new("a b\n", "b a\n");
+    fs::create_dir_all(bench.stores().join(".building-folder")).unwrap();
+    fs::write(bench.stores().join(".building-file"), "{").unwrap();
+    fs::write(bench.stores().join(".building-fresh"), "{").unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3600);
+    for name in [".building-folder", ".building-file"] {
+        let entry = fs::File::open(bench.stores().join(name)).unwrap();
+        entry.set_modified(old).unwrap();
+    }
+    bench.build(&[bench.files()], &SETTINGS).unwrap();
+    let left: Vec<_> = fs::read_dir(bench.stores())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| name.to_string_lossy().starts_with(".building"))
+        .collect();
+    assert_eq!(left, [".building-fresh"], "another process may be at it");
+}

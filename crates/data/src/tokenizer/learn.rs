@@ -13,7 +13,8 @@ use std::sync::Arc;
 use super::bpe::Bpe;
 use super::hash::Map;
 use super::{SPECIALS, characters};
-use crate::{Progress, TokenizerConfig};
+use crate::progress::Step;
+use crate::{Progress, Result, TokenizerConfig};
 
 /// Share of a corpus that the alphabet of raw text must spell; what is left is written in bytes. Korean needs some 900
 /// characters for it, where all that occur would be half as many again, most of them seen too seldom to be learnt.
@@ -23,13 +24,13 @@ const MIN_FREQUENCY: i64 = 2;
 /// Longer words, in characters, teach nothing: a line without spaces would take hours.
 const LONGEST_WORD: usize = 1000;
 
-/// Learns a vocabulary from counted words, the most frequent first.
-pub(super) fn learn(config: &TokenizerConfig, words: &[(Box<str>, u64)], progress: &dyn Progress) -> Bpe {
+/// Learns a vocabulary from counted words, the most frequent first. An error is the user's wish to stop.
+pub(super) fn learn(config: &TokenizerConfig, words: &[(Box<str>, u64)], progress: &dyn Progress) -> Result<Bpe> {
     let mut bpe = Bpe::new(config.pretokenized, alphabet(config, words));
     let merges = config.merges.filter(|_| config.pretokenized);
     let room = config.vocabulary.saturating_sub(SPECIALS.len() + bpe.len());
-    progress.begin("learning merges", Some(merges.unwrap_or(room) as u64));
-    let mut learner = Learner::new(&bpe, words);
+    let step = Step::begin(progress, "learning merges", Some(merges.unwrap_or(room) as u64));
+    let mut learner = Learner::new(&bpe, words, &step)?;
     loop {
         let is_full = match merges {
             Some(merges) => bpe.merges().len() >= merges,
@@ -43,10 +44,9 @@ pub(super) fn learn(config: &TokenizerConfig, words: &[(Box<str>, u64)], progres
         };
         let merged = bpe.add_merge(left, right);
         learner.merge((left, right), merged, &bpe);
-        progress.advance(1);
+        step.advance(1)?;
     }
-    progress.finish();
-    bpe
+    Ok(bpe)
 }
 
 /// The characters that get an entry of their own, the most frequent first.
@@ -94,7 +94,7 @@ struct Learner {
 }
 
 impl Learner {
-    fn new(bpe: &Bpe, words: &[(Box<str>, u64)]) -> Self {
+    fn new(bpe: &Bpe, words: &[(Box<str>, u64)], step: &Step) -> Result<Self> {
         let mut learner = Self {
             words: Vec::with_capacity(words.len()),
             pairs: Map::default(),
@@ -102,6 +102,7 @@ impl Learner {
             keys: Map::default(),
         };
         for (word, count) in words {
+            step.advance(0)?;
             let mut symbols = Vec::new();
             bpe.spell(word, &mut symbols);
             if symbols.len() > 1 && symbols.len() <= LONGEST_WORD {
@@ -121,7 +122,7 @@ impl Learner {
         for pair in pairs {
             learner.offer(pair, bpe);
         }
-        learner
+        Ok(learner)
     }
 
     /// The pair to merge next, if there is one worth it.
@@ -234,7 +235,7 @@ mod tests {
             target_model: None,
         };
         let words: Vec<_> = words.iter().map(|&(word, count)| (word.into(), count)).collect();
-        let bpe = learn(&config, &words, &NoProgress);
+        let bpe = learn(&config, &words, &NoProgress).unwrap();
         bpe.merges().map(|(left, right)| format!("{left}+{right}")).collect()
     }
 

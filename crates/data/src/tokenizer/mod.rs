@@ -25,6 +25,7 @@ mod split;
 use std::fmt;
 use std::path::Path;
 
+use crate::progress::Step;
 use crate::{DataError, Progress, Result, TokenizerConfig, TokenizerKind};
 
 use bpe::Bpe;
@@ -75,7 +76,8 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// A setting that cannot work, a SentencePiece model that cannot be read, or the first error among `pairs`.
+    /// A setting that cannot work, a SentencePiece model that cannot be read, the first error among `pairs`, or the
+    /// user's wish to stop.
     pub fn train(
         config: &TokenizerConfig,
         pairs: impl IntoIterator<Item = Result<(String, String)>>,
@@ -93,7 +95,7 @@ impl Tokenizer {
                 })?;
                 counts
                     .into_iter()
-                    .map(|words| Ok(Model::Bpe(learn::learn(config, &words, progress))))
+                    .map(|words| Ok(Model::Bpe(learn::learn(config, &words, progress)?)))
                     .collect()
             }
             TokenizerKind::Words => {
@@ -271,7 +273,7 @@ fn count(
 ) -> Result<Vec<Counts<Box<str>>>> {
     let mut tables = vec![hash::Map::<Box<str>, u64>::default(); if config.shared { 1 } else { 2 }];
     let last = tables.len() - 1;
-    progress.begin("counting words", None);
+    let step = Step::begin(progress, "counting words", None);
     for pair in pairs {
         let (source, target) = pair?;
         for (line, table) in [(source, 0), (target, last)] {
@@ -283,9 +285,8 @@ fn count(
                 }
             });
         }
-        progress.advance(1);
+        step.advance(1)?;
     }
-    progress.finish();
     Ok(tables.into_iter().map(ranked).collect())
 }
 

@@ -70,7 +70,8 @@ pub(super) fn to_bytes(models: &[Model]) -> Vec<u8> {
     bytes
 }
 
-/// Writes beside `path` and renames, so that nobody ever reads half a file.
+/// Writes beside `path` and renames, so that nobody ever reads half a file. What a killed process leaves has a name
+/// that the next start of a run removes.
 pub(super) fn write(bytes: &[u8], path: &Path) -> Result<()> {
     let folder = path
         .parent()
@@ -83,7 +84,7 @@ pub(super) fn write(bytes: &[u8], path: &Path) -> Result<()> {
         hint: String::new(),
     };
     let mut file = tempfile::Builder::new()
-        .prefix(".tokenizer")
+        .prefix(".tmp-tokenizer-")
         .tempfile_in(folder)
         .map_err(failed)?;
     file.write_all(bytes)

@@ -6,29 +6,21 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::manifest::{MANIFEST, Manifest, Summing};
+use super::manifest::{Entry, MANIFEST, Manifest};
 use super::{CheckpointError, During, Result};
 
 const TEMPORARY: &str = ".tmp-";
 const REPLACED: &str = ".old-";
 
-/// Where the content of a checkpoint's file comes from.
-pub enum Content<'a> {
-    /// From memory.
-    Bytes(&'a [u8]),
-    /// From a function that writes it, so that it need not be in memory as a whole.
-    Writer(&'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>),
-}
-
-/// Writes `checkpoints/<update>/` with these files and their manifest. An older checkpoint of the same update is
+/// Writes `checkpoints/<update>/` with these files, given by name and content, and their manifest. An older checkpoint of the same update is
 /// replaced.
 ///
 /// # Errors
 /// What the system refuses. Nothing but a temporary folder is left behind then.
-pub fn write_checkpoint(checkpoints: &Path, update: u64, files: &mut [(&str, Content<'_>)]) -> Result<PathBuf> {
+pub fn write_checkpoint(checkpoints: &Path, update: u64, files: &[(&str, &[u8])]) -> Result<PathBuf> {
     write_named(checkpoints, &update.to_string(), files)
 }
 
@@ -36,7 +28,7 @@ pub fn write_checkpoint(checkpoints: &Path, update: u64, files: &mut [(&str, Con
 ///
 /// # Errors
 /// As [`write_checkpoint`].
-pub fn write_named(checkpoints: &Path, name: &str, files: &mut [(&str, Content<'_>)]) -> Result<PathBuf> {
+pub fn write_named(checkpoints: &Path, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf> {
     fs::create_dir_all(checkpoints).during("create", checkpoints)?;
     let temporary = checkpoints.join(hidden(TEMPORARY, name));
     remove_folder(&temporary)?;
@@ -54,28 +46,21 @@ fn hidden(prefix: &str, name: &str) -> String {
     format!("{prefix}{name}-{}", std::process::id())
 }
 
-fn write_files(folder: &Path, files: &mut [(&str, Content<'_>)]) -> Result<()> {
+fn write_files(folder: &Path, files: &[(&str, &[u8])]) -> Result<()> {
     let mut manifest = Manifest::default();
     for (name, content) in files {
-        let path = folder.join(*name);
-        let mut file = Summing::new(BufWriter::with_capacity(
-            1 << 20,
-            File::create(&path).during("create", &path)?,
-        ));
-        match content {
-            Content::Bytes(bytes) => file.write_all(bytes),
-            Content::Writer(write) => write(&mut file),
-        }
-        .during("write", &path)?;
-        let (file, entry) = file.finish().during("write", &path)?;
-        file.sync_all().during("write", &path)?;
-        manifest.files.insert(name.to_string(), entry);
+        write_file(&folder.join(name), content)?;
+        manifest.files.insert(name.to_string(), Entry::of(content));
     }
-    let path = folder.join(MANIFEST);
-    let mut file = File::create(&path).during("create", &path)?;
-    file.write_all(&manifest.to_json()).during("write", &path)?;
-    file.sync_all().during("write", &path)?;
+    write_file(&folder.join(MANIFEST), &manifest.to_json())?;
     sync_folder(folder)
+}
+
+/// Writes a file and forces it to disk.
+fn write_file(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = File::create(path).during("create", path)?;
+    file.write_all(content).during("write", path)?;
+    file.sync_all().during("write", path)
 }
 
 /// Gives the finished temporary folder its name.
@@ -264,8 +249,8 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 
 fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).during("remove", folder),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.during("remove", folder),
     }
 }
 

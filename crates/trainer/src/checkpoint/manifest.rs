@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,13 @@ impl Manifest {
 }
 
 impl Entry {
+    pub(super) fn of(content: &[u8]) -> Self {
+        Self {
+            bytes: content.len() as u64,
+            blake3: blake3::hash(content).to_hex().to_string(),
+        }
+    }
+
     /// Whether the file is what was written.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
         let damaged = |message: String| CheckpointError::Damaged {
@@ -119,46 +126,5 @@ impl Entry {
             )));
         }
         Ok(())
-    }
-}
-
-/// A writer that takes the sum of what passes through.
-pub(super) struct Summing {
-    file: BufWriter<File>,
-    hasher: blake3::Hasher,
-    bytes: u64,
-}
-
-impl Summing {
-    pub(super) fn new(file: BufWriter<File>) -> Self {
-        Self {
-            file,
-            hasher: blake3::Hasher::new(),
-            bytes: 0,
-        }
-    }
-
-    pub(super) fn finish(self) -> io::Result<(File, Entry)> {
-        let file = self.file.into_inner().map_err(|error| error.into_error())?;
-        Ok((
-            file,
-            Entry {
-                bytes: self.bytes,
-                blake3: self.hasher.finalize().to_hex().to_string(),
-            },
-        ))
-    }
-}
-
-impl Write for Summing {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(data)?;
-        self.hasher.update(&data[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }

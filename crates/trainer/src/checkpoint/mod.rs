@@ -4,6 +4,7 @@
 //! files       writing, verifying, listing and pruning `checkpoints/<update>/`
 //! manifest    the sum of every file of a checkpoint
 //! pointers    `checkpoints/best` and `checkpoints/last`
+//! whole       small files that are there whole or not at all
 //! state       what a run must remember beside weights and optimizer
 //! lock        one process a run folder
 //! ```
@@ -13,6 +14,7 @@ pub mod lock;
 pub mod manifest;
 pub mod pointers;
 pub mod state;
+pub mod whole;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -81,6 +83,8 @@ trait During<T> {
 
 impl<T> During<T> for io::Result<T> {
     fn during(self, action: &'static str, path: &Path) -> Result<T> {
+        #[cfg(test)]
+        crash::call();
         self.map_err(|source| CheckpointError::Io {
             action,
             path: path.into(),
@@ -89,5 +93,7 @@ impl<T> During<T> for io::Result<T> {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod crash;
 #[cfg(test)]
 mod tests;

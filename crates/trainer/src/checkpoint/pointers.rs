@@ -1,10 +1,11 @@
 //! `checkpoints/best` and `checkpoints/last`: small text files that hold the number of a checkpoint.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::{folder, list, sync_folder};
+use super::files::{folder, list};
+use super::whole::write_whole;
 use super::{CheckpointError, During, Result};
 
 /// A name for one of the checkpoints.
@@ -111,23 +112,4 @@ fn available(checkpoints: &Path) -> String {
         [] => "no checkpoints yet".into(),
         updates => updates.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
     }
-}
-
-/// Writes a file whole or not at all.
-///
-/// # Errors
-/// What the system refuses.
-pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".tmp-{name}-{}", std::process::id()));
-    let mut file = File::create(&temporary).during("create", &temporary)?;
-    file.write_all(content)
-        .and_then(|()| file.sync_all())
-        .during("write", &temporary)?;
-    fs::rename(&temporary, path).during("write", path)?;
-    sync_folder(folder)
 }

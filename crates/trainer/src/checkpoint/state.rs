@@ -58,6 +58,9 @@ pub struct State<P> {
     pub stalled: u32,
     /// What the `plateau` schedule remembers.
     pub plateau: PlateauState,
+    /// A validation is due at this update and was cut short or not begun: it comes before the next update.
+    #[serde(default)]
+    pub validation_due: bool,
     /// Validated checkpoints that still exist, oldest first.
     pub validated: Vec<u64>,
     /// Those of them with a score in `metric`, oldest first.
@@ -81,6 +84,7 @@ impl<P> State<P> {
             best: None,
             stalled: 0,
             plateau: PlateauState::default(),
+            validation_due: false,
             validated: vec![],
             kept: vec![],
         }
@@ -95,8 +99,14 @@ impl<P> State<P> {
         }
     }
 
+    /// Whether the present update was validated.
+    pub fn is_validated(&self) -> bool {
+        self.validated.last() == Some(&self.update)
+    }
+
     /// Takes note of a validation at the present update: best, patience, and the checkpoint to be kept.
     pub fn validated(&mut self, score: f64) -> Outcome {
+        self.validation_due = false;
         let scored = Scored {
             update: self.update,
             score,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::files::{self, Content, Resumable, clean_up, find_resumable, list, prune, verify, write_checkpoint};
+use super::files::{self, Resumable, clean_up, find_resumable, list, prune, verify, write_checkpoint};
 use super::lock::RunLock;
 use super::pointers::{Pointer, resolve};
 use super::state::{Scored, State};
@@ -11,12 +11,8 @@ use crate::config::Metric;
 use crate::schedule::Outcome;
 
 fn write(checkpoints: &Path, update: u64, text: &str) -> PathBuf {
-    let mut model = |out: &mut dyn io::Write| out.write_all(text.as_bytes());
-    let mut files = [
-        ("model.safetensors", Content::Writer(&mut model)),
-        ("state.json", Content::Bytes(b"{}\n")),
-    ];
-    write_checkpoint(checkpoints, update, &mut files).unwrap()
+    let files: [(&str, &[u8]); 2] = [("model.safetensors", text.as_bytes()), ("state.json", b"{}\n")];
+    write_checkpoint(checkpoints, update, &files).unwrap()
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -58,12 +54,81 @@ fn an_older_checkpoint_of_the_same_update_is_replaced() {
 fn a_checkpoint_that_cannot_be_written_leaves_nothing() {
     let run = tempfile::tempdir().unwrap();
     write(run.path(), 500, "old");
-    let mut full = |_: &mut dyn io::Write| Err(io::ErrorKind::StorageFull.into());
-    let mut files = [("model.safetensors", Content::Writer(&mut full))];
-    let error = write_checkpoint(run.path(), 500, &mut files).unwrap_err().to_string();
-    assert!(error.contains("hint: free some space"), "{error}");
+    // The first file can be written, the second cannot: its folder is missing.
+    let files: [(&str, &[u8]); 2] = [("model.safetensors", b"new"), ("missing/state.json", b"{}")];
+    let error = write_checkpoint(run.path(), 500, &files).unwrap_err().to_string();
+    assert!(error.starts_with("cannot create "), "{error}");
     assert_eq!(names(run.path()), ["500"]);
     verify(&run.path().join("500")).unwrap();
+}
+
+/// Saves as training does: the checkpoint, the pointers, and away with what is no longer wanted.
+fn save(checkpoints: &Path, update: u64, text: &str) {
+    write(checkpoints, update, text);
+    Pointer::Last.write(checkpoints, update).unwrap();
+    Pointer::Best.write(checkpoints, update).unwrap();
+    prune(checkpoints, &BTreeSet::from([update])).unwrap();
+}
+
+/// What a start finds: the newest intact checkpoint, and what its model holds.
+fn found(checkpoints: &Path) -> (u64, String) {
+    clean_up(checkpoints).unwrap();
+    let (resumable, warnings) = find_resumable(checkpoints).unwrap();
+    assert_eq!(warnings, [""; 0], "nothing is half there");
+    let resumable = resumable.expect("an intact checkpoint");
+    let model = fs::read_to_string(resumable.folder.join("model.safetensors")).unwrap();
+    (resumable.update, model)
+}
+
+#[test]
+fn after_a_death_at_any_write_there_is_a_whole_checkpoint() {
+    let mut seen = BTreeSet::new();
+    for calls in 1.. {
+        let run = tempfile::tempdir().unwrap();
+        save(run.path(), 1, "one");
+        let whole = crash::dies_after(calls, || save(run.path(), 2, "two")).is_some();
+        let (update, model) = found(run.path());
+        assert_eq!(model, if update == 1 { "one" } else { "two" }, "call {calls}");
+        seen.insert((update, list(run.path()).unwrap()));
+        // The start that follows makes up for what was missing.
+        save(run.path(), 2, "two");
+        assert_eq!(found(run.path()), (2, "two".into()), "call {calls}");
+        assert_eq!(names(run.path()), ["2", "best", "last"], "call {calls}");
+        if whole {
+            assert!(calls > 20, "only {calls} system calls were tried");
+            break;
+        }
+    }
+    assert_eq!(seen, BTreeSet::from([(1, vec![1]), (2, vec![1, 2]), (2, vec![2])]));
+}
+
+#[test]
+fn after_a_death_while_a_checkpoint_is_replaced_it_is_the_old_or_the_new_one() {
+    let mut seen = BTreeSet::new();
+    for calls in 1.. {
+        let run = tempfile::tempdir().unwrap();
+        write(run.path(), 7, "old");
+        let whole = crash::dies_after(calls, || write(run.path(), 7, "new")).is_some();
+        let (update, model) = found(run.path());
+        assert_eq!(update, 7, "call {calls}");
+        assert_eq!(names(run.path()), ["7"], "call {calls}");
+        seen.insert(model);
+        if whole {
+            break;
+        }
+    }
+    assert_eq!(seen, BTreeSet::from(["new".to_owned(), "old".to_owned()]));
+}
+
+#[test]
+fn a_full_disk_is_told_with_a_hint() {
+    let full: io::Result<()> = Err(io::ErrorKind::StorageFull.into());
+    let error = full
+        .during("write", Path::new("model.safetensors"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("cannot write model.safetensors: "), "{error}");
+    assert!(error.contains("hint: free some space"), "{error}");
 }
 
 #[test]
@@ -153,13 +218,8 @@ fn an_average_is_no_number_and_stays() {
     let run = tempfile::tempdir().unwrap();
     let checkpoints = run.path().join("checkpoints");
     write(&checkpoints, 7, "weights");
-    for text in [b"first", b"again"] {
-        files::write_named(
-            &checkpoints,
-            "average",
-            &mut [("model.safetensors", Content::Bytes(text))],
-        )
-        .unwrap();
+    for text in [&b"first"[..], b"again"] {
+        files::write_named(&checkpoints, "average", &[("model.safetensors", text)]).unwrap();
     }
     prune(&checkpoints, &BTreeSet::from([7])).unwrap();
     assert_eq!(names(&checkpoints), ["7", "average"]);
@@ -192,6 +252,7 @@ fn cleaning_up_removes_torn_folders_and_restores_a_checkpoint_set_aside() {
     fs::create_dir(run.path().join(".tmp-4-5000077")).unwrap();
     fs::write(run.path().join(".tmp-4-5000077/model.safetensors"), "wei").unwrap();
     fs::write(run.path().join(".tmp-best-5000077"), "3").unwrap();
+    fs::write(run.path().join(".tmp-tokenizer-x1Mbr0"), "{").unwrap();
     // One of a process that lives: number 1 always does.
     fs::create_dir(run.path().join(".tmp-average-1")).unwrap();
     fs::create_dir(run.path().join(".tmp-4-1")).unwrap();

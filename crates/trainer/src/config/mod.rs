@@ -94,8 +94,11 @@ impl Config {
     }
 
     /// The config as TOML, defaults and overrides filled in; reads back as the same config.
+    ///
+    /// # Panics
+    /// On a config that [`Config::validate`] refuses, such as one with a path that is not UTF-8.
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("every part of a config has a form in TOML")
+        toml::to_string(self).expect("every part of a checked config has a form in TOML")
     }
 
     fn resolve_paths(&mut self, file: &Path) {

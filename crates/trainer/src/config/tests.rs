@@ -244,6 +244,19 @@ fn a_missing_file_is_told() {
     assert!(error.starts_with("cannot read the config /nowhere/x.toml: "), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_not_utf_8_is_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let file = Path::new(std::ffi::OsStr::from_bytes(b"/home/caf\xe9/configs/x.toml"));
+    let error = Config::from_toml(SMALL, file, &[]).unwrap_err();
+    assert_eq!(error.key, "data.train");
+    assert_eq!(
+        error.message,
+        "data.train: the path /home/caf\u{fffd}/data/train is not UTF-8"
+    );
+}
+
 #[test]
 fn a_byte_order_mark_and_carriage_returns_do_no_harm() {
     let text = format!("\u{feff}{}", SMALL.replace('\n', "\r\n"));

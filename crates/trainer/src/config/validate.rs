@@ -11,6 +11,7 @@ impl Config {
     /// Names the first key whose value cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_name()?;
+        self.validate_paths()?;
         self.data.validate()?;
         self.tokenizer.validate()?;
         self.model.validate()?;
@@ -38,6 +39,32 @@ impl Config {
             || format!("{} is above the greatest value {most}", self.seed),
             "use 1",
         )
+    }
+}
+
+impl Config {
+    /// The resolved config is kept as TOML and the data report as JSON: both are UTF-8.
+    fn validate_paths(&self) -> Checked {
+        let train = self.data.train.as_slice().iter().map(|path| ("data.train", path));
+        let test = self.data.test.values().map(|path| ("data.test", path));
+        let models = [
+            ("tokenizer.model", &self.tokenizer.model),
+            ("tokenizer.target_model", &self.tokenizer.target_model),
+        ];
+        let models = models.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));
+        let mut paths = train
+            .chain([("data.valid", &self.data.valid)])
+            .chain(test)
+            .chain(models);
+        paths.try_for_each(|(key, path)| {
+            ensure(
+                path.to_str().is_some(),
+                key,
+                || format!("the path {} is not UTF-8", path.display()),
+                "rename its folders, or name it by an absolute path that is; a relative one counts from the config \
+                 file's folder",
+            )
+        })
     }
 }
 

@@ -19,10 +19,10 @@ mod crc32c;
 mod lines;
 mod records;
 mod table;
-pub mod tensorboard;
+mod tensorboard;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use lines::{update_line, validation_line};
@@ -41,14 +41,13 @@ pub struct JournalError {
 
 type Result<T, E = JournalError> = std::result::Result<T, E>;
 
-/// Where `log` lines go beside `train.log`.
+/// What a checkpoint covers: up to which update the journal stays. The default is a run that begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Echo {
-    /// Nowhere: a progress bar or the caller shows them.
-    #[default]
-    Silent,
-    /// To standard error.
-    Stderr,
+pub struct Covered {
+    /// The last update.
+    pub updates: u64,
+    /// The last update whose validation it knows of, or one between that and the next.
+    pub validations: u64,
 }
 
 /// The files `train.log`, `metrics.jsonl`, `validations.tsv` and `events.out.tfevents.*` of a run folder.
@@ -59,19 +58,17 @@ pub struct Journal {
     metrics: Table,
     validations: Table,
     events: EventWriter,
-    echo: Echo,
 }
 
 impl Journal {
-    /// Opens the journal of a run that goes on from the checkpoint of update `resume_at`, or that begins.
+    /// Opens the journal of a run that goes on from a checkpoint, or that begins.
     ///
-    /// What metrics and validations hold beyond that update is cut off, for it will be written again; so is a last line
-    /// that was not finished.
+    /// What metrics and validations hold beyond the checkpoint is cut off, for it will be written again; so is a last
+    /// line that was not finished.
     ///
     /// # Errors
     /// Files that cannot be written.
-    pub fn open(run: &Path, resume_at: Option<u64>) -> Result<Self> {
-        let at = resume_at.unwrap_or(0);
+    pub fn open(run: &Path, covered: Covered) -> Result<Self> {
         fs::create_dir_all(run).map_err(failed(run))?;
         let log_path = run.join("train.log");
         let log = OpenOptions::new()
@@ -79,29 +76,17 @@ impl Journal {
             .append(true)
             .open(&log_path)
             .map_err(failed(&log_path))?;
-        let mut validations = Table::open(&run.join("validations.tsv"), at, table::tsv_update)?;
+        let mut validations = Table::open(&run.join("validations.tsv"), covered.validations, table::tsv_update)?;
         if validations.is_empty() {
             validations.append(&ValidationRecord::header())?;
         }
         Ok(Self {
             log,
             log_path,
-            metrics: Table::open(&run.join("metrics.jsonl"), at, table::json_update)?,
+            metrics: Table::open(&run.join("metrics.jsonl"), covered.updates, table::json_update)?,
             validations,
-            events: EventWriter::create(run, at + 1)?,
-            echo: Echo::Silent,
+            events: EventWriter::create(run, covered.updates + 1)?,
         })
-    }
-
-    /// Also shows log lines elsewhere.
-    pub fn with_echo(mut self, echo: Echo) -> Self {
-        self.echo = echo;
-        self
-    }
-
-    /// Whether standard error is a terminal, where a progress bar replaces log lines.
-    pub fn stderr_is_terminal() -> bool {
-        io::stderr().is_terminal()
     }
 
     /// Takes note of an update, in `metrics.jsonl` and for TensorBoard. The log has its own line: [`update_line`].
@@ -130,10 +115,6 @@ impl Journal {
     pub fn log(&mut self, message: &str) -> Result<()> {
         let now = clock::utc_now();
         let text: String = message.lines().map(|line| format!("[{now}] {line}\n")).collect();
-        if self.echo == Echo::Stderr {
-            // Nobody may be listening any more; that is no reason to stop training.
-            let _ = io::stderr().write_all(text.as_bytes());
-        }
         self.log.write_all(text.as_bytes()).map_err(failed(&self.log_path))
     }
 

@@ -93,15 +93,6 @@ pub struct ValidationRecord {
 }
 
 impl ValidationRecord {
-    /// Value of the metric that decides.
-    pub fn value(&self) -> Option<f64> {
-        match self.metric {
-            "bleu" => self.bleu,
-            "chrf" => self.chrf,
-            _ => Some(self.nll),
-        }
-    }
-
     fn columns(&self) -> [(&'static str, String); 15] {
         let number = |value: f64| value.to_string();
         let score = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());

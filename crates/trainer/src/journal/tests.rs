@@ -45,10 +45,38 @@ fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
+fn covered(update: u64) -> Covered {
+    Covered {
+        updates: update,
+        validations: update,
+    }
+}
+
+#[test]
+fn a_validation_that_the_checkpoint_does_not_know_of_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), Covered::default()).unwrap();
+    for at in [2, 4] {
+        journal.update(&update(at)).unwrap();
+        journal.validation(&validation(at)).unwrap();
+    }
+    let at_4 = Covered {
+        updates: 4,
+        validations: 3,
+    };
+    drop(Journal::open(folder.path(), at_4).unwrap());
+    assert_eq!(read(folder.path(), "metrics.jsonl").lines().count(), 2);
+    let validations = read(folder.path(), "validations.tsv");
+    assert_eq!(
+        validations,
+        format!("{}\n{}\n", ValidationRecord::header(), validation(2).to_row())
+    );
+}
+
 #[test]
 fn a_resumed_journal_equals_an_uninterrupted_one() {
     let whole = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(whole.path(), None).unwrap();
+    let mut journal = Journal::open(whole.path(), Covered::default()).unwrap();
     for at in 1..=6 {
         journal.update(&update(at)).unwrap();
         if at % 2 == 0 {
@@ -56,7 +84,7 @@ fn a_resumed_journal_equals_an_uninterrupted_one() {
         }
     }
     let resumed = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(resumed.path(), None).unwrap();
+    let mut journal = Journal::open(resumed.path(), Covered::default()).unwrap();
     for at in 1..=3 {
         journal.update(&update(at)).unwrap();
         if at % 2 == 0 {
@@ -67,7 +95,7 @@ fn a_resumed_journal_equals_an_uninterrupted_one() {
     journal.validation(&validation(4)).unwrap();
     journal.sync().unwrap();
     drop(journal);
-    let mut journal = Journal::open(resumed.path(), Some(2)).unwrap();
+    let mut journal = Journal::open(resumed.path(), covered(2)).unwrap();
     for at in 3..=6 {
         journal.update(&update(at)).unwrap();
         if at % 2 == 0 {
@@ -82,7 +110,7 @@ fn a_resumed_journal_equals_an_uninterrupted_one() {
 #[test]
 fn torn_last_lines_are_cut_off() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(folder.path(), None).unwrap();
+    let mut journal = Journal::open(folder.path(), Covered::default()).unwrap();
     journal.update(&update(1)).unwrap();
     journal.validation(&validation(1)).unwrap();
     drop(journal);
@@ -94,7 +122,7 @@ fn torn_last_lines_are_cut_off() {
         for (name, whole) in ["metrics.jsonl", "validations.tsv"].iter().zip(&before) {
             fs::write(folder.path().join(name), format!("{whole}{torn}")).unwrap();
         }
-        drop(Journal::open(folder.path(), Some(5)).unwrap());
+        drop(Journal::open(folder.path(), covered(5)).unwrap());
         assert_eq!(
             [
                 read(folder.path(), "metrics.jsonl"),
@@ -109,10 +137,10 @@ fn torn_last_lines_are_cut_off() {
 #[test]
 fn a_new_run_starts_with_empty_tables() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(folder.path(), None).unwrap();
+    let mut journal = Journal::open(folder.path(), Covered::default()).unwrap();
     journal.update(&update(1)).unwrap();
     journal.validation(&validation(1)).unwrap();
-    drop(Journal::open(folder.path(), None).unwrap());
+    drop(Journal::open(folder.path(), Covered::default()).unwrap());
     assert_eq!(read(folder.path(), "metrics.jsonl"), "");
     assert_eq!(
         read(folder.path(), "validations.tsv"),
@@ -156,7 +184,7 @@ fn rows_have_the_columns_of_the_header() {
 #[test]
 fn log_lines_carry_the_time() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(folder.path(), None).unwrap();
+    let mut journal = Journal::open(folder.path(), Covered::default()).unwrap();
     journal.log("first\nsecond").unwrap();
     let log = read(folder.path(), "train.log");
     let lines: Vec<_> = log.lines().collect();

@@ -10,12 +10,13 @@ use burn::prelude::*;
 use ember_model::arch::Transformer;
 use ember_model::weights::{Weights, export, import};
 
-use super::Trainer;
+use super::trainer::Trainer;
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::files::{self, Content};
+use crate::checkpoint::files;
 use crate::checkpoint::pointers::Pointer;
-use crate::checkpoint::state::{STATE, State};
+use crate::checkpoint::state::STATE;
 use crate::error::Result;
+use crate::optimizer;
 use crate::run::MODEL_FILE;
 use crate::weights_file;
 
@@ -26,7 +27,7 @@ const TRAINED: &str = "trained.";
 impl Trainer<'_> {
     /// The model to be used, without autodiff.
     pub(super) fn model_in_use(&self) -> Transformer {
-        let model = self.model.valid();
+        let model = self.learner.model().clone().valid();
         match self.average(&export(&model)) {
             Some(average) => import(model, average).expect("an average has the shapes of its weights"),
             None => model,
@@ -35,7 +36,7 @@ impl Trainer<'_> {
 
     fn average(&self, trained: &Weights) -> Option<Weights> {
         if self.config.training.ema > 0.0 {
-            self.optimizer.average(trained)
+            self.learner.optimizer.average(trained)
         } else {
             None
         }
@@ -45,8 +46,8 @@ impl Trainer<'_> {
     pub(super) fn save(&mut self) -> Result<()> {
         let started = std::time::Instant::now();
         self.journal.sync()?;
-        let trained = export(&self.model);
-        let mut optimizer = self.optimizer.export();
+        let trained = export(self.learner.model());
+        let mut optimizer = self.learner.optimizer.export();
         let in_use = match self.average(&trained) {
             Some(average) => {
                 optimizer.extend(
@@ -63,10 +64,10 @@ impl Trainer<'_> {
         files::write_checkpoint(
             &checkpoints,
             self.state.update,
-            &mut [
-                (MODEL_FILE, Content::Bytes(&weights_file::to_bytes(&in_use))),
-                (OPTIMIZER_FILE, Content::Bytes(&weights_file::to_bytes(&optimizer))),
-                (STATE, Content::Bytes(&self.state.to_json())),
+            &[
+                (MODEL_FILE, &weights_file::to_bytes(&in_use)),
+                (OPTIMIZER_FILE, &weights_file::to_bytes(&optimizer)),
+                (STATE, &self.state.to_json()),
             ],
         )?;
         self.point()?;
@@ -92,9 +93,8 @@ impl Trainer<'_> {
         }
     }
 
-    /// Goes on from a checkpoint that was verified.
+    /// Goes on from a checkpoint that was verified, whose state was read before.
     pub(super) fn load(&mut self, folder: &Path) -> Result<()> {
-        self.state = State::read(folder)?;
         self.state.change_metric(self.config.validation.metric);
         let mut optimizer = weights_file::read(&folder.join(OPTIMIZER_FILE))?;
         let in_use = weights_file::read(&folder.join(MODEL_FILE))?;
@@ -104,22 +104,35 @@ impl Trainer<'_> {
             .into_iter()
             .map(|(name, weight)| (name[TRAINED.len()..].to_owned(), weight))
             .collect();
-        let (trained, average) = if trained.is_empty() {
-            (in_use, None)
+        let (trained, trained_in, average) = if trained.is_empty() {
+            (in_use, MODEL_FILE, None)
         } else {
-            (trained, Some(in_use))
+            (trained, OPTIMIZER_FILE, Some(in_use))
         };
 
         let damaged = |file: &str, message: String| CheckpointError::Damaged {
             path: folder.join(file),
             message,
-            hint: "another version may have written it; start over with --fresh".into(),
+            hint: format!(
+                "remove {} to go on from an older checkpoint, or start over with --fresh",
+                folder.display()
+            ),
         };
-        self.model = import(self.model.clone(), trained).map_err(|fault| damaged(MODEL_FILE, fault.to_string()))?;
-        let steps = self.state.update - self.state.skipped;
-        self.optimizer
-            .import(of_optimizer, average, steps, &self.options.device)
-            .map_err(|name| damaged(OPTIMIZER_FILE, format!("{name} lacks its other half")))?;
+        let saved = optimizer::Saved {
+            means: of_optimizer,
+            average,
+            steps: self.state.update - self.state.skipped,
+        };
+        let imported = import(self.learner.model().clone(), trained.clone());
+        let model = imported.map_err(|fault| damaged(trained_in, fault.to_string()))?;
+        self.learner.set_model(model);
+        self.learner
+            .optimizer
+            .import(saved, &trained, &self.options.device)
+            .map_err(|fault| {
+                let file = if fault.of_average { MODEL_FILE } else { OPTIMIZER_FILE };
+                damaged(file, fault.message)
+            })?;
         self.saved = Some(self.state.update);
         // A run that was killed between the checkpoint and what follows it does that now.
         self.point()?;

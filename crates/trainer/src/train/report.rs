@@ -1,0 +1,158 @@
+//! What is said of a training while it goes on: to the user, to the log, to metrics and validations.
+
+use burn::module::Module;
+use ember_data::batch::{BatchOptions, measure_padding};
+
+use super::End;
+use super::tally::Interval;
+use super::trainer::Trainer;
+use crate::console::TrainingStatus;
+use crate::error::Result;
+use crate::journal::{UpdateRecord, ValidationRecord, update_line, validation_line};
+use crate::schedule::Outcome;
+use crate::trained::vocabularies;
+use crate::validate::ValidationResult;
+
+/// Updates between two lines of the log.
+const LOG_EVERY: u64 = 50;
+
+impl Trainer<'_> {
+    /// What is about to be trained, on what, with what.
+    pub fn describe(&mut self) -> Result<()> {
+        let report = &self.prepared.report;
+        let vocabularies = vocabularies(&self.prepared.tokenizer);
+        // From the lengths in the store: BPE-dropout's cuts are not made for this.
+        let lengths = BatchOptions {
+            resegment: None,
+            ..self.batch_options()
+        };
+        let padding = measure_padding(&self.prepared.store, &lengths, self.state.position.epoch);
+        let mut lines = vec![
+            format!("device {}", self.options.device_name),
+            format!(
+                "{} training pairs of {} lines; left out: {}",
+                report.kept, report.lines, report.left_out
+            ),
+            format!(
+                "vocabulary {} source, {} target{}",
+                vocabularies.source,
+                vocabularies.target,
+                if vocabularies.shared { ", shared" } else { "" }
+            ),
+            format!("{} parameters", self.learner.model().num_params()),
+            format!(
+                "{} batches an epoch, padding {:.1} % of the source, {:.1} % of the target",
+                padding.batches,
+                100.0 * padding.source_share(),
+                100.0 * padding.target_share()
+            ),
+        ];
+        for file in report
+            .corpora
+            .iter()
+            .flat_map(|corpus| &corpus.files)
+            .map(|entry| &entry.file)
+        {
+            lines.extend(
+                file.lines
+                    .oddities()
+                    .map(|oddities| format!("{}: {oddities}", file.path.display())),
+            );
+        }
+        if self.validation.too_long > 0 {
+            let limit = self.config.data.max_length;
+            lines.push(format!(
+                "{} validation pairs are longer than data.max_length {limit}: translated in parts, not in the loss",
+                self.validation.too_long
+            ));
+        }
+        lines.iter().try_for_each(|line| self.say(line))
+    }
+
+    /// An update, for all who listen.
+    pub fn record(&mut self, record: UpdateRecord) -> Result<()> {
+        self.journal.update(&record)?;
+        self.interval.add(&record);
+        let stop_after = &self.config.training.stop_after;
+        self.console.training(&TrainingStatus {
+            update: record.update,
+            loss: record.loss,
+            learning_rate: record.learning_rate,
+            target_tokens_per_second: self.interval.target_tokens_per_second(),
+            done: stop_after.count(&self.state.progress()),
+            total: stop_after.value,
+        });
+        if record.update.is_multiple_of(LOG_EVERY) {
+            self.log_interval()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A line for people about the updates since the last one.
+    pub fn log_interval(&mut self) -> Result<()> {
+        if let Some(record) = self.interval.summary() {
+            let line = update_line(&record);
+            self.journal.log(&line)?;
+            self.console.log_line(&line);
+        }
+        self.interval = Interval::start();
+        Ok(())
+    }
+
+    /// A validation, for all who listen, and its translations.
+    pub fn record_validation(&mut self, result: &ValidationResult, outcome: Outcome, value: f64) -> Result<()> {
+        let learning_rate = self.config.training.schedule.learning_rate(
+            self.state.update,
+            self.config.model.d_model,
+            &self.state.plateau,
+        );
+        let record = ValidationRecord {
+            update: self.state.update,
+            epoch: self.state.position.epoch + 1,
+            loss: result.loss,
+            nll: result.nll,
+            perplexity: result.nll.exp(),
+            bleu: Some(result.bleu),
+            chrf: Some(result.chrf),
+            learning_rate,
+            metric: self.config.validation.metric.name(),
+            best_value: self.state.best.map_or(value, |best| best.score),
+            best: outcome == Outcome::Improved,
+            stalled: self.state.stalled,
+            loss_seconds: result.loss_seconds,
+            decode_seconds: result.decode_seconds,
+            decode_target_tokens_per_second: result.decoded_tokens as f64 / result.decode_seconds,
+        };
+        self.journal.validation(&record)?;
+        self.console.message(&validation_line(&record));
+        let samples = self.validation.samples(&result.translations);
+        self.journal.log(&samples)?;
+        self.options
+            .run
+            .write_translation("valid", &self.state.update.to_string(), &result.translations)
+    }
+
+    /// Why it ended, and where the time went.
+    pub fn say_goodbye(&mut self, end: End, seconds: f64) -> Result<()> {
+        self.log_interval()?;
+        let line = self.shares.describe(seconds);
+        let update = self.state.update;
+        self.say(&format!("{} at update {update}; {line}", end_in_words(end)))?;
+        Ok(self.journal.sync()?)
+    }
+
+    /// Says something to the user and to the log.
+    pub fn say(&mut self, text: &str) -> Result<()> {
+        self.console.message(text);
+        Ok(self.journal.log(text)?)
+    }
+}
+
+fn end_in_words(end: End) -> &'static str {
+    match end {
+        End::Finished => "finished",
+        End::OutOfPatience => "stopped early for want of improvement",
+        End::Interrupted => "interrupted; the same command goes on",
+    }
+}
