@@ -67,16 +67,19 @@ pub trait ActivationKernel: Backend {
 
 impl<B: Cpu> ActivationKernel for B {
     fn activation_kernel(x: FloatTensor<B>, activation: Activation, dropout: Dropout) -> FloatTensor<B> {
-        Input::<B>::new(x, activation, dropout).forward()
+        forward::<B>(&B::contiguous(x), activation, dropout)
     }
 }
 
 impl<B: Cpu, C: CheckpointStrategy> ActivationKernel for Autodiff<B, C> {
     fn activation_kernel(x: FloatTensor<Self>, activation: Activation, dropout: Dropout) -> FloatTensor<Self> {
         let (x, guard) = x.into_parts();
-        let input = Input::<B>::new(x, activation, dropout);
-        let output = input.forward();
-        record::<B, C, _, _, 1>(ActivationStep, [guard], output, || input)
+        let x = B::contiguous(x);
+        let output = forward::<B>(&x, activation, dropout);
+        // ReLU's output tells where it had a slope, and the next operation keeps it anyway.
+        let kept = if activation == Activation::Relu { output.clone() } else { x };
+        let state = || Kept { tensor: kept, activation, dropout };
+        record::<B, C, _, _, 1>(ActivationStep, [guard], output, state)
     }
 }
 
@@ -84,80 +87,73 @@ impl<B: Cpu, C: CheckpointStrategy> ActivationKernel for Autodiff<B, C> {
 struct ActivationStep;
 
 impl<B: Cpu> Backward<B, 1> for ActivationStep {
-    type State = Input<B>;
+    type State = Kept<B>;
 
-    fn backward(self, ops: Ops<Input<B>, 1>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Kept<B>, 1>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let output = B::contiguous(gradients.consume::<B>(&ops.node));
         let found = ops.state.backward(B::values(&output));
         register::<B, _, 1>(ops, gradients, [found]);
     }
 }
 
+/// What the backward step needs.
 #[derive(Debug, Clone)]
-struct Input<B: Cpu> {
-    x: FloatTensor<B>,
+struct Kept<B: Cpu> {
+    /// With ReLU the output, else x.
+    tensor: FloatTensor<B>,
     activation: Activation,
     dropout: Dropout,
 }
 
-impl<B: Cpu> Input<B> {
-    fn new(x: FloatTensor<B>, activation: Activation, dropout: Dropout) -> Self {
-        Self { x: B::contiguous(x), activation, dropout }
-    }
+/// Whole rows for one task.
+fn block(width: usize) -> usize {
+    CHUNK.div_ceil(width) * width
+}
 
-    /// The output's shape, and numbers in one of its rows.
-    fn output_shape(&self) -> (Shape, usize) {
-        let mut shape = self.x.shape();
-        let last = shape.num_dims() - 1;
-        if self.activation == Activation::Swiglu {
-            shape[last] /= 2;
+fn forward<B: Cpu>(x: &FloatTensor<B>, activation: Activation, dropout: Dropout) -> FloatTensor<B> {
+    let mut shape = x.shape();
+    let last = shape.num_dims() - 1;
+    let ratio = if activation == Activation::Swiglu { 2 } else { 1 };
+    shape[last] /= ratio;
+    let width = shape[last];
+    let x = B::values(x);
+    let block = block(width);
+    let mut output = uninitialized(shape.num_elements());
+    output.par_chunks_mut(block).enumerate().for_each(|(task, output)| {
+        let x = &x[task * block * ratio..][..output.len() * ratio];
+        match activation {
+            Activation::Relu => relu_forward(x, output),
+            Activation::Gelu => gelu_forward(x, output),
+            Activation::Swiglu => swiglu_forward(x, output, width),
         }
-        let width = shape[last];
-        (shape, width)
-    }
+        if !dropout.is_off() {
+            drop_in_place(output, dropout, task * block);
+        }
+    });
+    B::tensor(output, shape)
+}
 
-    /// Whole rows of the output for one task.
-    fn block(width: usize) -> usize {
-        CHUNK.div_ceil(width) * width
-    }
-
-    fn forward(&self) -> FloatTensor<B> {
-        let (shape, width) = self.output_shape();
-        let x = B::values(&self.x);
-        let block = Self::block(width);
-        let mut output = uninitialized(shape.num_elements());
-        let ratio = x.len() / output.len().max(1);
-        output.par_chunks_mut(block).enumerate().for_each(|(task, output)| {
-            let x = &x[task * block * ratio..][..output.len() * ratio];
-            match self.activation {
-                Activation::Relu => relu_forward(x, output),
-                Activation::Gelu => gelu_forward(x, output),
-                Activation::Swiglu => swiglu_forward(x, output, width),
-            }
-            if !self.dropout.is_off() {
-                drop_in_place(output, self.dropout, task * block);
-            }
-        });
-        B::tensor(output, shape)
-    }
-
+impl<B: Cpu> Kept<B> {
+    /// The gradient of x from the output's.
     fn backward(&self, output: &[f32]) -> FloatTensor<B> {
-        let (_, width) = self.output_shape();
-        let x = B::values(&self.x);
-        let block = Self::block(width);
-        let mut gradient = uninitialized(x.len());
-        let ratio = x.len() / output.len().max(1);
+        let shape = self.tensor.shape();
+        let row = *shape.last().expect("rows");
+        let kept = B::values(&self.tensor);
+        let ratio = if self.activation == Activation::Swiglu { 2 } else { 1 };
+        let width = row / ratio;
+        let block = block(width);
+        let mut gradient = uninitialized(kept.len());
         gradient.par_chunks_mut(block * ratio).enumerate().for_each(|(task, gradient)| {
-            let x = &x[task * block * ratio..][..gradient.len()];
+            let kept = &kept[task * block * ratio..][..gradient.len()];
             let index = task * block;
             let output = &output[index..][..gradient.len() / ratio];
             match self.activation {
-                Activation::Relu => relu_backward(x, output, gradient, self.dropout, index),
-                Activation::Gelu => gelu_backward(x, output, gradient, self.dropout, index),
-                Activation::Swiglu => swiglu_backward(x, output, gradient, width, self.dropout, index),
+                Activation::Relu => relu_backward(kept, output, gradient, self.dropout.scale()),
+                Activation::Gelu => gelu_backward(kept, output, gradient, self.dropout, index),
+                Activation::Swiglu => swiglu_backward(kept, output, gradient, width, self.dropout, index),
             }
         });
-        B::tensor(gradient, self.x.shape())
+        B::tensor(gradient, shape)
     }
 }
 
@@ -187,10 +183,12 @@ vectorized! {
         }
     }
 
-    fn relu_backward(x: &[f32], output: &[f32], gradient: &mut [f32], dropout: Dropout, index: usize) {
-        for i in 0..x.len() {
-            let kept = output[i] * dropout.factor(index + i);
-            gradient[i] = if x[i] > 0.0 { kept } else { 0.0 };
+    /// What is positive behind ReLU and dropout was positive before and kept.
+    fn relu_backward(made: &[f32], output: &[f32], gradient: &mut [f32], scale: f32) {
+        for ((gradient, made), output) in gradient.iter_mut().zip(made).zip(output) {
+            // A number, not a branch: half of all units are off, and nobody can foresee which.
+            let slope = if *made > 0.0 { scale } else { 0.0 };
+            *gradient = output * slope;
         }
     }
 

@@ -98,6 +98,43 @@ pub fn is_fused(device: &Device) -> bool {
     matches!(inner, DispatchDevice::Flex(_) | DispatchDevice::NdArray(_)) && !REFERENCE_ONLY.load(Ordering::Relaxed)
 }
 
+/// Looks for work, some ten nanoseconds each, before an idle thread lets other processes have the core.
+const PATIENCE: u32 = 256;
+
+/// Does work that consists of many operations. Where they run fused it is done on a thread of the pool, and the other
+/// threads stay awake until it ends: an operation takes about as long as it takes to wake them.
+pub fn together<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
+    if !is_fused(device) {
+        return work();
+    }
+    /// Tells the other threads, also if the work panics.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    let done = AtomicBool::new(false);
+    rayon::scope(|scope| {
+        let own = rayon::current_thread_index();
+        let done = &done;
+        scope.spawn_broadcast(move |_, context| {
+            let mut idle = 0u32;
+            while Some(context.index()) != own && !done.load(Ordering::Acquire) {
+                if rayon::yield_now() == Some(rayon::Yield::Idle) {
+                    idle += 1;
+                    std::hint::spin_loop();
+                    if idle.is_multiple_of(PATIENCE) {
+                        std::thread::yield_now(); // another process may need the core more
+                    }
+                }
+            }
+        });
+        let _done = Done(done);
+        work()
+    })
+}
+
 /// Ids of an integer tensor of such a device.
 pub(crate) fn ids<const D: usize>(tensor: Tensor<D, Int>) -> Vec<u32> {
     tensor.into_data().iter::<i64>().map(|id| id as u32).collect()

@@ -42,7 +42,7 @@ mod numbers;
 pub mod output_loss;
 pub mod residual_norm;
 
-pub use cpu::{is_fused, use_reference};
+pub use cpu::{is_fused, together, use_reference};
 pub use dropout::Dropout;
 pub use gemm::Precision;
 pub use instructions::InstructionSet;

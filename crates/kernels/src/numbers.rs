@@ -84,12 +84,6 @@ pub fn exp(x: f32) -> f32 {
     power * f32::from_bits(((n + 127) << 23) as u32)
 }
 
-/// `tanh x = 1 - 2 / (e^(2x) + 1)`.
-#[inline(always)]
-pub fn tanh(x: f32) -> f32 {
-    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
-}
-
 /// A buffer whose contents are arbitrary: every caller writes all of it.
 #[allow(clippy::uninit_vec)]
 pub fn uninitialized(len: usize) -> Vec<f32> {
@@ -127,13 +121,6 @@ mod tests {
             assert_eq!(sum(&x), x.iter().sum::<f32>());
             assert_eq!(dot(&x, &y), x.iter().zip(&y).map(|(x, y)| x * y).sum::<f32>());
             assert_eq!(max(&x), x.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        }
-    }
-
-    #[test]
-    fn tanh_bends_at_both_ends() {
-        for x in [-30.0f32, -2.0, -0.3, 0.0, 1e-3, 0.7, 5.0, 30.0] {
-            assert!((tanh(x) - x.tanh()).abs() < 3e-7, "{x}");
         }
     }
 }

@@ -5,6 +5,7 @@ use burn::prelude::*;
 use ember_data::batch::Batch;
 use ember_model::arch::{Transformer, Vocabularies};
 use ember_model::config::ModelConfigError;
+use ember_model::kernels::together;
 use ember_model::loss::output_loss;
 use ember_model::pass::Pass;
 use ember_model::weights::initialise;
@@ -73,7 +74,19 @@ impl Learner {
     }
 
     /// Gradients of update `update` (from 1) over its micro-batches.
-    pub fn gradients<'a>(&self, micro_batches: impl IntoIterator<Item = &'a Batch>, update: u64) -> UpdateGradients {
+    pub fn gradients<'a>(
+        &self,
+        micro_batches: impl IntoIterator<Item = &'a Batch> + Send,
+        update: u64,
+    ) -> UpdateGradients {
+        together(&self.device, || self.sum_of_gradients(micro_batches, update))
+    }
+
+    fn sum_of_gradients<'a>(
+        &self,
+        micro_batches: impl IntoIterator<Item = &'a Batch>,
+        update: u64,
+    ) -> UpdateGradients {
         let model = self.model();
         let mut total = UpdateGradients {
             sum: GradientsParams::new(),
@@ -111,6 +124,8 @@ impl Learner {
         let clip = if longest > 0.0 && gradients.norm > longest { longest / gradients.norm } else { 1.0 };
         let scale = clip / gradients.target_tokens;
         let model = self.model.take().expect("no step is under way");
-        self.model = Some(self.optimizer.step(model, gradients.sum, learning_rate, scale));
+        let optimizer = &mut self.optimizer;
+        let step = || optimizer.step(model, gradients.sum, learning_rate, scale);
+        self.model = Some(together(&self.device, step));
     }
 }

@@ -6,10 +6,11 @@
 //!
 //! ```text
 //! panel   a piece of the right factor for 32 columns, copied as [steps, 32] words
-//! strip   a piece of the left factor for 12 rows, read where it is or copied as [steps, 12] words
+//! strip   a piece of the left factor for 12 rows, read where it is or copied as [12, steps] or [steps, 12] words
 //! ```
 //!
-//! A word is one fp32 number, or two bf16 numbers that follow each other along `k`; a step is a word.
+//! A word is one fp32 number, or two bf16 numbers that follow each other along `k`; a step is a word. A strip is copied in
+//! the order in which its matrix lies in memory; the tile reads it one word at a time, so that either will do.
 
 use std::arch::x86_64::*;
 
@@ -128,13 +129,15 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize) {
     let (left, right, precision) = (product.left, product.right.matrix, product.right.precision);
     let by_rows = left.rows >= right.columns;
     // Where rows are contiguous along k, fp32 numbers are read where they are.
-    let in_place = precision == Precision::Fp32 && left.column_stride == 1;
+    let by_row = left.column_stride == 1;
+    let in_place = precision == Precision::Fp32 && by_row;
     let fresh;
     let job = Job {
         left,
         right,
         precision,
         start: product.start,
+        by_row,
         in_place,
         left_strips: (!in_place && !by_rows).then(|| Strips::new(left, precision)),
         right_panels: match &product.right.panels {
@@ -155,16 +158,17 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize) {
     if left.rows * right.columns * left.columns < SERIAL {
         return job.run(whole);
     }
-    // Four tasks a thread even out what else the machine does.
-    let wanted = rayon::current_num_threads() * 4;
     let (side, tile, most) = if by_rows {
         (left.rows, TILE_ROWS, BLOCK_ROWS)
     } else {
         (right.columns, TILE_COLUMNS, BLOCK_COLUMNS)
     };
-    let width = side.div_ceil(wanted).next_multiple_of(tile).min(most);
-    (0..side.div_ceil(width)).into_par_iter().with_max_len(1).for_each(|task| {
-        let range = [task * width, side.min((task + 1) * width)];
+    let tiles = side.div_ceil(tile);
+    let threads = rayon::current_num_threads();
+    // Four tasks a thread even out what else the machine does.
+    let tasks = (4 * threads).max(tiles.div_ceil(most / tile)).next_multiple_of(threads).min(tiles);
+    (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
+        let range = [task, task + 1].map(|task| side.min(task * tiles / tasks * tile));
         job.run(if by_rows { Part { rows: range, ..whole } } else { Part { columns: range, ..whole } });
     });
 }
@@ -175,6 +179,8 @@ struct Job<'a> {
     right: Matrix<'a>,
     precision: Precision,
     start: Start<'a>,
+    /// Whether rows of the left factor are contiguous, and so are those of its strips.
+    by_row: bool,
     /// Whether tiles read the left factor where it is.
     in_place: bool,
     /// The left factor, if all tasks share a copy of it.
@@ -226,7 +232,8 @@ impl Job<'_> {
                     (numbers.as_ptr().cast(), self.left.row_stride, 1)
                 } else {
                     let words = &left[(row - part.rows[0]) * steps..][..TILE_ROWS * steps];
-                    (words.as_ptr(), 1, TILE_ROWS)
+                    let (row_stride, step_stride) = if self.by_row { (steps, 1) } else { (1, TILE_ROWS) };
+                    (words.as_ptr(), row_stride, step_stride)
                 };
                 // SAFETY: parts do not overlap and lie within the result, whose size was checked.
                 let to = unsafe { self.result.0.add(row * self.row_stride + column) };
@@ -401,7 +408,8 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// Writes `[steps, WIDTH]` words; lanes that are not there become zero.
+    /// Writes `[steps, WIDTH]` words; lanes that are not there become zero. Only rows of a left factor that are contiguous
+    /// are written as `[WIDTH, steps]`, and those that are not there are left out.
     fn pack<const WIDTH: usize>(&self, precision: Precision, words: &mut [u32]) {
         let last = (self.lanes - 1) * self.lane_stride + (self.depth - 1) * self.depth_stride;
         assert!(last < self.data.len() && words.len() == WIDTH * steps(self.depth, precision));
@@ -410,6 +418,7 @@ impl Lines<'_> {
             match (precision, self.lane_stride, self.depth_stride) {
                 (Precision::Fp32, 1, _) => self.copy_fp32::<WIDTH>(words),
                 (Precision::Bf16, 1, _) => self.copy_bf16::<WIDTH>(words),
+                (Precision::Bf16, _, 1) if WIDTH == TILE_ROWS => self.round_rows(words),
                 (Precision::Fp32, _, 1) => self.transpose_fp32::<WIDTH>(words),
                 (Precision::Bf16, _, 1) => self.transpose_bf16::<WIDTH>(words),
                 _ => unreachable!("one of a matrix's strides is 1"),
@@ -468,6 +477,30 @@ impl Lines<'_> {
                         _mm512_storeu_si512(to, found);
                     } else {
                         _mm512_mask_storeu_epi32(to.cast(), stored[half], found);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Each lane is contiguous, and stays so.
+    #[target_feature(enable = "avx512f,avx512bf16,avx512bw")]
+    unsafe fn round_rows(&self, words: &mut [u32]) {
+        let steps = self.depth.div_ceil(2);
+        for (lane, words) in words.chunks_exact_mut(steps).take(self.lanes).enumerate() {
+            for step in (0..steps).step_by(16) {
+                let masks = lane_masks(32.min(self.depth - 2 * step));
+                // SAFETY: by the caller; masked numbers and words are not touched. The two types are 32 bf16 numbers.
+                unsafe {
+                    let from = self.data.as_ptr().add(lane * self.lane_stride + 2 * step);
+                    let low = _mm512_maskz_loadu_ps(masks[0], from);
+                    let high = _mm512_maskz_loadu_ps(masks[1], from.wrapping_add(16));
+                    let pairs: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+                    let to = words.as_mut_ptr().add(step);
+                    if step + 16 <= steps {
+                        _mm512_storeu_si512(to.cast(), pairs);
+                    } else {
+                        _mm512_mask_storeu_epi32(to.cast(), lane_masks(steps - step)[0], pairs);
                     }
                 }
             }

@@ -9,6 +9,7 @@ mod beam;
 use std::cmp::Reverse;
 
 use burn::prelude::*;
+use ember_kernels::together;
 
 use crate::arch::{Source, Transformer};
 use crate::config::{DecodingConfig, LengthPenaltyKind};
@@ -59,7 +60,8 @@ pub fn search_all(
         let (batch, behind) = rest.split_at(fits);
         rest = behind;
         let sentences: Vec<&[u32]> = batch.iter().map(|&index| &sources[index][..]).collect();
-        for (&index, hypotheses) in batch.iter().zip(search_batch(model, &sentences, config, device)) {
+        let found = together(device, || search_batch(model, &sentences, config, device));
+        for (&index, hypotheses) in batch.iter().zip(found) {
             results[index] = hypotheses;
         }
         on_batch(batch.len());
