@@ -250,3 +250,6 @@ vectorized! {
         dot(x, x)
     }
 }
+
+#[cfg(test)]
+mod tests;

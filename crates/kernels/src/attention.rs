@@ -489,3 +489,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

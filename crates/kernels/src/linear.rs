@@ -265,3 +265,6 @@ impl<B: Cpu> Maps<B> {
         gradients
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,3 +246,6 @@ vectorized! {
         [(1.0 - smoothing) * nll + smoothing * (log_sum - mean), nll]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -379,3 +379,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
