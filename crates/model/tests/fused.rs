@@ -3,6 +3,9 @@
 //!
 //! [`use_reference`] holds for the whole process. Tests that need it stand in this file and take turns.
 
+// Burn's hint to use Flex instead of NdArray; both are offered.
+#![allow(deprecated)]
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
