@@ -13,7 +13,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::prelude::*;
-use burn::tensor::activation::{gelu, relu, silu};
+use burn::tensor::activation::{relu, silu};
 use rayon::prelude::*;
 
 use crate::autodiff::{record, register};
@@ -50,7 +50,11 @@ pub fn activate(activation: Activation, x: Tensor<3>, dropout: Dropout) -> Tenso
 pub fn reference(activation: Activation, x: Tensor<3>) -> Tensor<3> {
     match activation {
         Activation::Relu => relu(x),
-        Activation::Gelu => gelu(x),
+        // Not Burn's `gelu`: on most devices its gradient is that of another function, off by up to 9e-4.
+        Activation::Gelu => {
+            let below = (x.clone().mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0).mul_scalar(0.5);
+            x * below
+        }
         Activation::Swiglu => {
             let [x, gate]: [_; 2] = x.chunk(2, 2).try_into().expect("two halves");
             x * silu(gate)
@@ -77,8 +81,16 @@ impl<B: Cpu, C: CheckpointStrategy> ActivationKernel for Autodiff<B, C> {
         let x = B::contiguous(x);
         let output = forward::<B>(&x, activation, dropout);
         // ReLU's output tells where it had a slope, and the next operation keeps it anyway.
-        let kept = if activation == Activation::Relu { output.clone() } else { x };
-        let state = || Kept { tensor: kept, activation, dropout };
+        let kept = if activation == Activation::Relu {
+            output.clone()
+        } else {
+            x
+        };
+        let state = || Kept {
+            tensor: kept,
+            activation,
+            dropout,
+        };
         record::<B, C, _, _, 1>(ActivationStep, [guard], output, state)
     }
 }
@@ -143,16 +155,19 @@ impl<B: Cpu> Kept<B> {
         let width = row / ratio;
         let block = block(width);
         let mut gradient = uninitialized(kept.len());
-        gradient.par_chunks_mut(block * ratio).enumerate().for_each(|(task, gradient)| {
-            let kept = &kept[task * block * ratio..][..gradient.len()];
-            let index = task * block;
-            let output = &output[index..][..gradient.len() / ratio];
-            match self.activation {
-                Activation::Relu => relu_backward(kept, output, gradient, self.dropout.scale()),
-                Activation::Gelu => gelu_backward(kept, output, gradient, self.dropout, index),
-                Activation::Swiglu => swiglu_backward(kept, output, gradient, width, self.dropout, index),
-            }
-        });
+        gradient
+            .par_chunks_mut(block * ratio)
+            .enumerate()
+            .for_each(|(task, gradient)| {
+                let kept = &kept[task * block * ratio..][..gradient.len()];
+                let index = task * block;
+                let output = &output[index..][..gradient.len() / ratio];
+                match self.activation {
+                    Activation::Relu => relu_backward(kept, output, gradient, self.dropout.scale()),
+                    Activation::Gelu => gelu_backward(kept, output, gradient, self.dropout, index),
+                    Activation::Swiglu => swiglu_backward(kept, output, gradient, width, self.dropout, index),
+                }
+            });
         B::tensor(gradient, shape)
     }
 }
@@ -179,7 +194,8 @@ vectorized! {
 
     fn relu_forward(x: &[f32], output: &mut [f32]) {
         for (x, output) in x.iter().zip(output) {
-            *output = x.max(0.0);
+            // Not `x.max(0.0)`, which would make zero of what is not a number, and hide a training that went wrong.
+            *output = if *x <= 0.0 { 0.0 } else { *x };
         }
     }
 
@@ -187,7 +203,7 @@ vectorized! {
     fn relu_backward(made: &[f32], output: &[f32], gradient: &mut [f32], scale: f32) {
         for ((gradient, made), output) in gradient.iter_mut().zip(made).zip(output) {
             // A number, not a branch: half of all units are off, and nobody can foresee which.
-            let slope = if *made > 0.0 { scale } else { 0.0 };
+            let slope = if *made <= 0.0 { 0.0 } else { scale };
             *gradient = output * slope;
         }
     }
@@ -240,3 +256,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,12 @@ impl AdamStep {
         if !is_fused(&parameter.weight.device()) {
             return self.reference(parameter, gradient);
         }
-        let Parameter { weight, mean, square, average } = parameter;
+        let Parameter {
+            weight,
+            mean,
+            square,
+            average,
+        } = parameter;
         let [weight, mean, square, gradient] = [weight, mean, square, gradient].map(|tensor| tensor.into_dispatch());
         let tensor = Tensor::from_dispatch;
         match average {
@@ -86,8 +91,17 @@ impl AdamStep {
 
     /// The same in plain Burn operations.
     pub fn reference(&self, parameter: Parameter, gradient: Tensor<1>) -> Parameter {
-        let Parameter { weight, mean, square, average } = parameter;
-        let gradient = if self.gradient_scale == 1.0 { gradient } else { gradient.mul_scalar(self.gradient_scale) };
+        let Parameter {
+            weight,
+            mean,
+            square,
+            average,
+        } = parameter;
+        let gradient = if self.gradient_scale == 1.0 {
+            gradient
+        } else {
+            gradient.mul_scalar(self.gradient_scale)
+        };
         let mean = mean.mul_scalar(self.beta1) + gradient.clone().mul_scalar(1.0 - self.beta1);
         let square = square.mul_scalar(self.beta2) + (gradient.clone() * gradient).mul_scalar(1.0 - self.beta2);
         let root = square.clone().sqrt().mul_scalar(1.0 / self.square_correction());
@@ -98,9 +112,14 @@ impl AdamStep {
             weight.mul_scalar(1.0 - self.learning_rate * self.weight_decay)
         };
         let weight = kept - change;
-        let average = average
-            .map(|average| average.mul_scalar(self.decay) + weight.clone().mul_scalar(1.0 - self.decay));
-        Parameter { weight, mean, square, average }
+        let average =
+            average.map(|average| average.mul_scalar(self.decay) + weight.clone().mul_scalar(1.0 - self.decay));
+        Parameter {
+            weight,
+            mean,
+            square,
+            average,
+        }
     }
 
     /// `η / (1 - β1^t)`.
@@ -146,7 +165,12 @@ pub trait AdamKernel: Backend {
         average: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         step: AdamStep,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    );
 }
 
 impl<B: Cpu> AdamKernel for B {
@@ -171,9 +195,13 @@ impl<B: Cpu> AdamKernel for B {
         let numbers = Numbers::new(&step);
         let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
         let gradients = B::values(&gradient).par_chunks(CHUNK);
-        weight.par_chunks_mut(CHUNK).zip(moments).zip(gradients).for_each(|((weight, (mean, square)), gradient)| {
-            move_weights(weight, mean, square, gradient, numbers);
-        });
+        weight
+            .par_chunks_mut(CHUNK)
+            .zip(moments)
+            .zip(gradients)
+            .for_each(|((weight, (mean, square)), gradient)| {
+                move_weights(weight, mean, square, gradient, numbers);
+            });
         let tensor = |values| B::tensor(values, shape.clone());
         (tensor(weight), tensor(mean), tensor(square))
     }
@@ -193,11 +221,14 @@ impl<B: Cpu> AdamKernel for B {
         let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
         let gradients = B::values(&gradient).par_chunks(CHUNK);
         let weights = weight.par_chunks_mut(CHUNK).zip(average.par_chunks_mut(CHUNK));
-        weights.zip(moments).zip(gradients).for_each(|(((weight, average), (mean, square)), gradient)| {
-            // A chunk stays in the cache between the two.
-            move_weights(weight, mean, square, gradient, numbers);
-            move_average(average, weight, step.decay as f32, (1.0 - step.decay) as f32);
-        });
+        weights
+            .zip(moments)
+            .zip(gradients)
+            .for_each(|(((weight, average), (mean, square)), gradient)| {
+                // A chunk stays in the cache between the two.
+                move_weights(weight, mean, square, gradient, numbers);
+                move_average(average, weight, step.decay as f32, (1.0 - step.decay) as f32);
+            });
         let tensor = |values| B::tensor(values, shape.clone());
         (tensor(weight), tensor(mean), tensor(square), tensor(average))
     }
@@ -250,3 +281,6 @@ vectorized! {
         dot(x, x)
     }
 }
+
+#[cfg(test)]
+mod tests;

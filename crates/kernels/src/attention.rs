@@ -51,11 +51,16 @@ impl Mask {
         let seen = |seen: bool| if seen { 0.0 } else { HIDDEN };
         let (values, shape): (Vec<f32>, _) = match self {
             Self::Padding(lengths) => (
-                lengths.iter().flat_map(|length| (0..keys).map(move |key| seen(key < *length))).collect(),
+                lengths
+                    .iter()
+                    .flat_map(|length| (0..keys).map(move |key| seen(key < *length)))
+                    .collect(),
                 [lengths.len(), 1, 1, keys],
             ),
             Self::LookAhead => (
-                (0..keys).flat_map(|query| (0..keys).map(move |key| seen(key <= query))).collect(),
+                (0..keys)
+                    .flat_map(|query| (0..keys).map(move |key| seen(key <= query)))
+                    .collect(),
                 [1, 1, keys, keys],
             ),
         };
@@ -272,8 +277,18 @@ impl<B: Cpu> Attention<B> {
     fn new(query: FloatTensor<B>, memory: Option<FloatTensor<B>>, mask: Mask, heads: Heads) -> (Self, FloatTensor<B>) {
         let query = B::contiguous(query);
         let memory = memory.map(B::contiguous);
-        let layout = Layout::new(&query.shape(), memory.as_ref().map(|memory| memory.shape()).as_ref(), heads.count);
-        let Layout { batch, queries, keys, d_model, .. } = layout;
+        let layout = Layout::new(
+            &query.shape(),
+            memory.as_ref().map(|memory| memory.shape()).as_ref(),
+            heads.count,
+        );
+        let Layout {
+            batch,
+            queries,
+            keys,
+            d_model,
+            ..
+        } = layout;
         let query_values = B::values(&query);
         let key_values = memory.as_ref().map_or(query_values, B::values);
         let mut output = uninitialized(batch * queries * d_model);
@@ -295,14 +310,30 @@ impl<B: Cpu> Attention<B> {
             });
         let output = B::tensor(output, Shape::new([batch, queries, d_model]));
         let weights = B::tensor(weights, Shape::new([batch, heads.count, queries, keys]));
-        (Self { query, memory, weights, mask, heads }, output)
+        (
+            Self {
+                query,
+                memory,
+                weights,
+                mask,
+                heads,
+            },
+            output,
+        )
     }
 
     /// Gradients of the query and the memory, from the output's.
     fn backward(&self, output: &[f32]) -> Vec<FloatTensor<B>> {
         let memory_shape = self.memory.as_ref().map(|memory| memory.shape());
         let layout = Layout::new(&self.query.shape(), memory_shape.as_ref(), self.heads.count);
-        let Layout { queries, keys, d_model, query_row, key_row, .. } = layout;
+        let Layout {
+            queries,
+            keys,
+            d_model,
+            query_row,
+            key_row,
+            ..
+        } = layout;
         let query_values = B::values(&self.query);
         let key_values = self.memory.as_ref().map_or(query_values, B::values);
         let weights = B::values(&self.weights);
@@ -316,7 +347,11 @@ impl<B: Cpu> Attention<B> {
             heads: self.heads,
         };
         let mut query = uninitialized(query_values.len());
-        let mut memory = if self.memory.is_some() { uninitialized(key_values.len()) } else { Vec::new() };
+        let mut memory = if self.memory.is_some() {
+            uninitialized(key_values.len())
+        } else {
+            Vec::new()
+        };
         let work = |number: usize, query: &mut [f32], memory: Option<&mut [f32]>, buffers: &mut [Vec<f32>; 2]| {
             let output = &output[number * queries * d_model..][..queries * d_model];
             let weights = &weights[number * weights_size..][..weights_size];
@@ -332,7 +367,9 @@ impl<B: Cpu> Attention<B> {
                 }),
             None => query_parts
                 .enumerate()
-                .for_each_init(Default::default, |buffers, (number, query)| work(number, query, None, buffers)),
+                .for_each_init(Default::default, |buffers, (number, query)| {
+                    work(number, query, None, buffers)
+                }),
         }
         let mut found = vec![B::tensor(query, self.query.shape())];
         found.extend(memory_shape.map(|shape| B::tensor(memory, shape)));
@@ -355,7 +392,15 @@ struct Sentence<'a> {
 impl<'a> Sentence<'a> {
     /// Q, K and V of a head, without the keys that no query sees.
     fn matrices(&self, head: usize) -> [Matrix<'a>; 3] {
-        let Layout { queries, d_k, query_row, key_row, key_begin, value_begin, .. } = self.layout;
+        let Layout {
+            queries,
+            d_k,
+            query_row,
+            key_row,
+            key_begin,
+            value_begin,
+            ..
+        } = self.layout;
         let seen = self.seen();
         let begin = head * d_k;
         [
@@ -379,14 +424,27 @@ impl<'a> Sentence<'a> {
     }
 
     fn forward(&self, output: &mut [f32], weights: &mut [f32], dropped: &mut Vec<f32>) {
-        let Layout { queries, keys, d_model, d_k, .. } = self.layout;
+        let Layout {
+            queries,
+            keys,
+            d_model,
+            d_k,
+            ..
+        } = self.layout;
         let seen = self.seen();
         dropped.resize(queries * keys, 0.0);
         for head in 0..self.heads.count {
             let [query, key, value] = self.matrices(head);
             let weights = &mut weights[head * queries * keys..][..queries * keys];
             multiply_small(query, key.t(), self.layout.scale(), weights, keys);
-            weigh(weights, dropped, [keys, seen], self.causal(), self.heads.dropout, self.index(head));
+            weigh(
+                weights,
+                dropped,
+                [keys, seen],
+                self.causal(),
+                self.heads.dropout,
+                self.index(head),
+            );
             let dropped = Matrix::strided(dropped, [queries, seen], keys);
             multiply_small(dropped, value, 1.0, &mut output[head * d_k..], d_model);
         }
@@ -401,7 +459,17 @@ impl<'a> Sentence<'a> {
         mut memory: Option<&mut [f32]>,
         [scores, dropped]: &mut [Vec<f32>; 2],
     ) {
-        let Layout { queries, keys, d_model, d_k, query_row, key_row, key_begin, value_begin, .. } = self.layout;
+        let Layout {
+            queries,
+            keys,
+            d_model,
+            d_k,
+            query_row,
+            key_row,
+            key_begin,
+            value_begin,
+            ..
+        } = self.layout;
         let seen = self.seen();
         let scale = self.layout.scale();
         scores.resize(queries * keys, 0.0);
@@ -412,7 +480,15 @@ impl<'a> Sentence<'a> {
             let output = Matrix::strided(&output[begin..], [queries, d_k], d_model);
             let weights = &weights[head * queries * keys..][..queries * keys];
             multiply_small(output, v.t(), 1.0, scores, keys);
-            weigh_backward(weights, scores, dropped, [keys, seen], self.causal(), self.heads.dropout, self.index(head));
+            weigh_backward(
+                weights,
+                scores,
+                dropped,
+                [keys, seen],
+                self.causal(),
+                self.heads.dropout,
+                self.index(head),
+            );
             let scores = Matrix::strided(scores, [queries, seen], keys);
             let dropped = Matrix::strided(dropped, [queries, seen], keys);
             multiply_small(scores, k, scale, &mut query[begin..], query_row);
@@ -489,3 +565,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,15 +94,27 @@ impl<B: Cpu> EmbeddingKernel for B {
         let values = B::values(&table);
         let made = if rule.concat { 2 * width } else { width };
         let mut output = uninitialized(batch * length * made);
-        output.par_chunks_mut(length * made).zip(ids.par_chunks(length)).enumerate().for_each(|(row, (output, ids))| {
-            for (position, (output, id)) in output.chunks_exact_mut(made).zip(ids).enumerate() {
-                assert!((*id as usize) < count, "id {id} is outside a table of {count}");
-                let entry = &values[*id as usize * width..][..width];
-                let encoding = &rule.positions[position * width..][..width];
-                let index = (row * length + position) * made;
-                embed_one(entry, encoding, rule.scale as f32, rule.concat, output, rule.dropout, index);
-            }
-        });
+        output
+            .par_chunks_mut(length * made)
+            .zip(ids.par_chunks(length))
+            .enumerate()
+            .for_each(|(row, (output, ids))| {
+                for (position, (output, id)) in output.chunks_exact_mut(made).zip(ids).enumerate() {
+                    assert!((*id as usize) < count, "id {id} is outside a table of {count}");
+                    let entry = &values[*id as usize * width..][..width];
+                    let encoding = &rule.positions[position * width..][..width];
+                    let index = (row * length + position) * made;
+                    embed_one(
+                        entry,
+                        encoding,
+                        rule.scale as f32,
+                        rule.concat,
+                        output,
+                        rule.dropout,
+                        index,
+                    );
+                }
+            });
         B::tensor(output, Shape::new([batch, length, made]))
     }
 }
@@ -154,19 +166,28 @@ impl Looked {
         places.sort_by_key(|place| self.ids[*place as usize]);
         let mut table = uninitialized(count * width);
         let owned = count.div_ceil(rayon::current_num_threads() * 4).max(1);
-        table.par_chunks_mut(owned * width).enumerate().for_each(|(task, rows)| {
-            rows.fill(0.0);
-            let first = (task * owned) as u32;
-            let begin = places.partition_point(|place| self.ids[*place as usize] < first);
-            for place in &places[begin..] {
-                let id = self.ids[*place as usize];
-                let Some(row) = rows.chunks_exact_mut(width).nth((id - first) as usize) else {
-                    break;
-                };
-                let index = *place as usize * made;
-                add_one(row, &output[index..][..width], self.rule.scale as f32, self.rule.dropout, index);
-            }
-        });
+        table
+            .par_chunks_mut(owned * width)
+            .enumerate()
+            .for_each(|(task, rows)| {
+                rows.fill(0.0);
+                let first = (task * owned) as u32;
+                let begin = places.partition_point(|place| self.ids[*place as usize] < first);
+                for place in &places[begin..] {
+                    let id = self.ids[*place as usize];
+                    let Some(row) = rows.chunks_exact_mut(width).nth((id - first) as usize) else {
+                        break;
+                    };
+                    let index = *place as usize * made;
+                    add_one(
+                        row,
+                        &output[index..][..width],
+                        self.rule.scale as f32,
+                        self.rule.dropout,
+                        index,
+                    );
+                }
+            });
         table
     }
 }
@@ -200,3 +221,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,8 @@ pub mod linear;
 mod numbers;
 pub mod output_loss;
 pub mod residual_norm;
+#[cfg(test)]
+mod testing;
 
 pub use cpu::{is_fused, together, use_reference};
 pub use dropout::Dropout;

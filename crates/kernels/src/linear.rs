@@ -36,9 +36,7 @@ pub fn linear(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3>
     ];
     Tensor::from_dispatch(match maps {
         [one] => Dispatch::linear_kernel(device_x, weight(one), bias(one), precision),
-        [one, two] => {
-            Dispatch::two_linear_kernel(device_x, weight(one), bias(one), weight(two), bias(two), precision)
-        }
+        [one, two] => Dispatch::two_linear_kernel(device_x, weight(one), bias(one), weight(two), bias(two), precision),
         [one, two, three] => Dispatch::three_linear_kernel(
             device_x,
             weight(one),
@@ -133,7 +131,10 @@ macro_rules! every_count {
             bias_3: FloatTensor<Self>,
             precision: Precision,
         ) -> FloatTensor<Self> {
-            $function([x, weight_1, bias_1, weight_2, bias_2, weight_3, bias_3], precision)
+            $function(
+                [x, weight_1, bias_1, weight_2, bias_2, weight_3, bias_3],
+                precision,
+            )
         }
     };
 }
@@ -196,7 +197,11 @@ impl<B: Cpu> Maps<B> {
         let mut tensors = tensors.into_iter().map(B::contiguous);
         let x = tensors.next().expect("x");
         let parameters = std::iter::from_fn(|| Some([tensors.next()?, tensors.next()?])).collect();
-        Self { x, parameters, precision }
+        Self {
+            x,
+            parameters,
+            precision,
+        }
     }
 
     /// N, K, and the sum of all M.
@@ -259,9 +264,15 @@ impl<B: Cpu> Maps<B> {
             }
             .write(&mut weight_gradient);
             gradients.push(B::tensor(weight_gradient, Shape::new([width, bias.len()])));
-            gradients.push(B::tensor(biases[offset..][..bias.len()].to_vec(), Shape::new([bias.len()])));
+            gradients.push(B::tensor(
+                biases[offset..][..bias.len()].to_vec(),
+                Shape::new([bias.len()]),
+            ));
         }
         gradients.insert(0, B::tensor(x_gradient, self.x.shape()));
         gradients
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,8 @@ impl<B: Cpu, C: CheckpointStrategy> OutputLossKernel for Autodiff<B, C> {
         let ((hidden, hidden_guard), (weight, weight_guard)) = (hidden.into_parts(), weight.into_parts());
         let (hidden_shape, weight_shape) = (hidden.shape(), weight.shape());
         let rows = Rows::<B>::new(hidden, weight, rule);
-        let mut found = tracked.then(|| [&hidden_shape, &weight_shape].map(|shape| uninitialized(shape.num_elements())));
+        let mut found =
+            tracked.then(|| [&hidden_shape, &weight_shape].map(|shape| uninitialized(shape.num_elements())));
         let output = rows.loss(found.as_mut());
         let state = || {
             let [hidden, weight] = found.expect("tracked");
@@ -152,7 +153,9 @@ impl<B: Cpu> Backward<B, 2> for LossStep {
             }
             let shape = gradient.shape();
             let mut values = B::into_values(gradient);
-            values.par_chunks_mut(CHUNK).for_each(|values| values.iter_mut().for_each(|x| *x *= factor));
+            values
+                .par_chunks_mut(CHUNK)
+                .for_each(|values| values.iter_mut().for_each(|x| *x *= factor));
             B::tensor(values, shape)
         });
         register::<B, _, 2>(Ops::new(parents, node, ()), gradients, found);
@@ -182,7 +185,11 @@ impl<B: Cpu> Rows<B> {
         let shape = self.weight.shape();
         let stored = Matrix::new(B::values(&self.weight), [shape[0], shape[1]]);
         // [R, V]
-        let (weight, vocabulary) = if self.rule.is_table { (stored.t(), shape[0]) } else { (stored, shape[1]) };
+        let (weight, vocabulary) = if self.rule.is_table {
+            (stored.t(), shape[0])
+        } else {
+            (stored, shape[1])
+        };
         let precision = self.rule.precision;
         let weight_right = Right::prepared(weight, precision);
         let transposed = gradients.is_some().then(|| Right::prepared(weight.t(), precision));
@@ -192,7 +199,12 @@ impl<B: Cpu> Rows<B> {
             let count = ROWS.min(rows - first);
             let logits = &mut logits[..count * vocabulary];
             let chunk = Matrix::new(&hidden[first * width..][..count * width], [count, width]);
-            Product { left: chunk, right: &weight_right, start: Start::Zero }.write(logits);
+            Product {
+                left: chunk,
+                right: &weight_right,
+                start: Start::Zero,
+            }
+            .write(logits);
             for row in self.losses(logits, vocabulary, &self.rule.targets[first..][..count]) {
                 sums[0] += f64::from(row[0]);
                 sums[1] += f64::from(row[1]);
@@ -201,9 +213,23 @@ impl<B: Cpu> Rows<B> {
                 let logits = Matrix::new(logits, [count, vocabulary]);
                 let start = if first == 0 { Start::Zero } else { Start::Result };
                 let of_hidden = &mut of_hidden[first * width..][..count * width];
-                Product { left: logits, right: transposed, start: Start::Zero }.write(of_hidden);
-                let (left, right) = if self.rule.is_table { (logits.t(), chunk) } else { (chunk.t(), logits) };
-                Product { left, right: &Right::new(right, precision), start }.write(of_weight);
+                Product {
+                    left: logits,
+                    right: transposed,
+                    start: Start::Zero,
+                }
+                .write(of_hidden);
+                let (left, right) = if self.rule.is_table {
+                    (logits.t(), chunk)
+                } else {
+                    (chunk.t(), logits)
+                };
+                Product {
+                    left,
+                    right: &Right::new(right, precision),
+                    start,
+                }
+                .write(of_weight);
             }
         }
         B::tensor(sums.map(|sum| sum as f32).to_vec(), Shape::new([2]))
@@ -213,7 +239,10 @@ impl<B: Cpu> Rows<B> {
     fn losses(&self, logits: &mut [f32], vocabulary: usize, targets: &[u32]) -> Vec<[f32; 2]> {
         let rows = logits.par_chunks_mut(vocabulary).zip(targets);
         rows.map(|(row, target)| {
-            assert!((*target as usize) < vocabulary, "id {target} is outside a vocabulary of {vocabulary}");
+            assert!(
+                (*target as usize) < vocabulary,
+                "id {target} is outside a vocabulary of {vocabulary}"
+            );
             if *target == PAD {
                 row.fill(0.0);
                 [0.0; 2]
@@ -246,3 +275,6 @@ vectorized! {
         [(1.0 - smoothing) * nll + smoothing * (log_sum - mean), nll]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,9 +121,12 @@ impl<B: Cpu> ResidualKernel for B {
     fn add_kernel(x: FloatTensor<B>, y: FloatTensor<B>, dropout: Dropout) -> FloatTensor<B> {
         let shape = x.shape();
         let (mut x, y) = (B::into_values(x), B::contiguous(y));
-        x.par_chunks_mut(CHUNK).zip(B::values(&y).par_chunks(CHUNK)).enumerate().for_each(|(chunk, (x, y))| {
-            add_dropped(x, y, dropout, chunk * CHUNK);
-        });
+        x.par_chunks_mut(CHUNK)
+            .zip(B::values(&y).par_chunks(CHUNK))
+            .enumerate()
+            .for_each(|(chunk, (x, y))| {
+                add_dropped(x, y, dropout, chunk * CHUNK);
+            });
         B::tensor(x, shape)
     }
 }
@@ -188,7 +191,11 @@ impl<B: Cpu> Backward<B, 2> for AddStep {
 
     fn backward(self, ops: Ops<Dropout, 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let x = B::contiguous(gradients.consume::<B>(&ops.node));
-        let y = if ops.state.is_off() { x.clone() } else { dropped::<B>(&x, ops.state) };
+        let y = if ops.state.is_off() {
+            x.clone()
+        } else {
+            dropped::<B>(&x, ops.state)
+        };
         register::<B, _, 2>(ops, gradients, [x, y]);
     }
 }
@@ -197,9 +204,13 @@ impl<B: Cpu> Backward<B, 2> for AddStep {
 fn dropped<B: Cpu>(x: &FloatTensor<B>, dropout: Dropout) -> FloatTensor<B> {
     let values = B::values(x);
     let mut result = uninitialized(values.len());
-    result.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).enumerate().for_each(|(chunk, (to, from))| {
-        scale_dropped(to, from, dropout, chunk * CHUNK);
-    });
+    result
+        .par_chunks_mut(CHUNK)
+        .zip(values.par_chunks(CHUNK))
+        .enumerate()
+        .for_each(|(chunk, (to, from))| {
+            scale_dropped(to, from, dropout, chunk * CHUNK);
+        });
     B::tensor(result, x.shape())
 }
 
@@ -217,7 +228,13 @@ struct Normalized<B: Cpu> {
 }
 
 impl<B: Cpu> Normalized<B> {
-    fn new(x: FloatTensor<B>, y: Option<FloatTensor<B>>, gamma: FloatTensor<B>, epsilon: f64, dropout: Dropout) -> Self {
+    fn new(
+        x: FloatTensor<B>,
+        y: Option<FloatTensor<B>>,
+        gamma: FloatTensor<B>,
+        epsilon: f64,
+        dropout: Dropout,
+    ) -> Self {
         let (x, gamma) = (B::contiguous(x), B::contiguous(gamma));
         let y = y.map(B::contiguous);
         let width = gamma.shape()[0];
@@ -225,7 +242,10 @@ impl<B: Cpu> Normalized<B> {
         let count = values.len() / width;
         let mut rows = uninitialized(values.len());
         let mut scales = uninitialized(count);
-        let blocks = rows.par_chunks_mut(ROWS * width).zip(scales.par_chunks_mut(ROWS)).enumerate();
+        let blocks = rows
+            .par_chunks_mut(ROWS * width)
+            .zip(scales.par_chunks_mut(ROWS))
+            .enumerate();
         blocks.for_each(|(block, (rows, scales))| {
             let begin = block * ROWS * width;
             let x = &values[begin..][..rows.len()];
@@ -248,9 +268,12 @@ impl<B: Cpu> Normalized<B> {
         let rows = B::values(&self.rows);
         let mut output = uninitialized(rows.len());
         let block = ROWS * gamma.len();
-        output.par_chunks_mut(block).zip(rows.par_chunks(block)).for_each(|(output, rows)| {
-            scale_and_shift(rows, gamma, beta, output);
-        });
+        output
+            .par_chunks_mut(block)
+            .zip(rows.par_chunks(block))
+            .for_each(|(output, rows)| {
+                scale_and_shift(rows, gamma, beta, output);
+            });
         B::tensor(output, self.rows.shape())
     }
 
@@ -271,14 +294,25 @@ impl<B: Cpu> Normalized<B> {
                 let mut sums = [vec![0.0; width], vec![0.0; width]];
                 let [gamma_sum, beta_sum] = &mut sums;
                 let (output, rows) = (&output[begin..][..x.len()], &rows[begin..][..x.len()]);
-                normalize_backward(output, rows, &scales[block * ROWS..][..count], gamma, x, gamma_sum, beta_sum);
+                normalize_backward(
+                    output,
+                    rows,
+                    &scales[block * ROWS..][..count],
+                    gamma,
+                    x,
+                    gamma_sum,
+                    beta_sum,
+                );
                 sums
             })
             .collect();
         if apart {
-            y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).enumerate().for_each(|(chunk, (y, x))| {
-                scale_dropped(y, x, self.dropout, chunk * CHUNK);
-            });
+            y.par_chunks_mut(CHUNK)
+                .zip(x.par_chunks(CHUNK))
+                .enumerate()
+                .for_each(|(chunk, (y, x))| {
+                    scale_dropped(y, x, self.dropout, chunk * CHUNK);
+                });
         }
         let mut totals = [vec![0.0; width], vec![0.0; width]];
         for block in &sums {
@@ -287,7 +321,11 @@ impl<B: Cpu> Normalized<B> {
             }
         }
         let x = B::tensor(x, self.rows.shape());
-        let y = if apart { B::tensor(y, self.rows.shape()) } else { x.clone() };
+        let y = if apart {
+            B::tensor(y, self.rows.shape())
+        } else {
+            x.clone()
+        };
         let [gamma, beta] = totals.map(|total| B::tensor(total, Shape::new([width])));
         vec![x, gamma, beta, y]
     }
@@ -379,3 +417,6 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,7 +134,10 @@ mod tests {
         }
 
         let rows = Tensor::cat(vec![query, key, value], 1).unsqueeze(); // [1, 3, 9]
-        let heads = attention::Heads { count: 1, dropout: Dropout::OFF };
+        let heads = attention::Heads {
+            count: 1,
+            dropout: Dropout::OFF,
+        };
         let all = Mask::Padding([3].into());
         let context = attention(Projections::Own(rows), &all, heads).to_vec_f32();
         let expected = [1.8639, 6.3194, 1.7042, 1.9991, 7.8141, 0.2735, 1.9926, 7.4796, 0.7359];
@@ -147,7 +150,12 @@ mod tests {
     fn hidden_keys_have_no_weight_at_all() {
         let device = Device::flex();
         let key = Tensor::<4>::from_floats([[[[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]]], &device);
-        let weights = attention_weights(key.clone(), key.clone(), Some(Mask::Padding([2].into()).tensor(3, &device))).to_vec_f32();
+        let weights = attention_weights(
+            key.clone(),
+            key.clone(),
+            Some(Mask::Padding([2].into()).tensor(3, &device)),
+        )
+        .to_vec_f32();
         assert_eq!([weights[2], weights[5], weights[8]], [0.0; 3]);
         let weights = attention_weights(key.clone(), key, Some(Mask::LookAhead.tensor(3, &device))).to_vec_f32();
         assert_eq!([weights[1], weights[2], weights[5]], [0.0; 3]);

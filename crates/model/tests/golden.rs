@@ -10,8 +10,9 @@ use burn::optim::GradientsParams;
 use burn::prelude::*;
 use ember_model::arch::{Source, Transformer, Vocabularies, ids_tensor};
 use ember_model::config::ModelConfig;
-use ember_model::pass::Pass;
+use ember_model::kernels::Precision;
 use ember_model::loss::output_loss;
+use ember_model::pass::Pass;
 use ember_model::weights::{Weight, Weights, export, host_values, import};
 use safetensors::{Dtype, SafeTensors};
 
@@ -62,7 +63,7 @@ fn check(variant: &str) {
 
     let targets = ids_tensor(target_output, [target_output.len()], &device);
     let tokens = target_real.iter().filter(|real| **real).count() as f64;
-    let loss = output_loss(hidden, model.output_weight(), targets, 0.1);
+    let loss = output_loss(hidden, model.projection(), targets, 0.1, Precision::Fp32);
     let smoothed = loss.smoothed.div_scalar(tokens);
     assert_close(
         "nll",

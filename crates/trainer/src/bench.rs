@@ -119,7 +119,9 @@ fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> Tr
         let micro_batches = (0..training.accumulate).map(|number| &batches[(update as usize + number) % BATCHES]);
         let gradients = learner.gradients(micro_batches, update);
         loss = gradients.loss;
-        let rate = training.schedule.learning_rate(update, options.config.model.d_model, &Default::default());
+        let rate = training
+            .schedule
+            .learning_rate(update, options.config.model.d_model, &Default::default());
         learner.step(gradients, rate);
         if update > WARM_UP {
             times.push(begin.elapsed().as_secs_f64());
@@ -156,7 +158,10 @@ fn decode(options: &BenchOptions, learner: &Learner, sentences: &[Vec<u32>], bea
             begin = Instant::now();
             continue;
         }
-        tokens += found.iter().map(|hypotheses| hypotheses[0].tokens.len() + 1).sum::<usize>();
+        tokens += found
+            .iter()
+            .map(|hypotheses| hypotheses[0].tokens.len() + 1)
+            .sum::<usize>();
         if started.elapsed() > options.time / options.beams.len() as u32 {
             break;
         }

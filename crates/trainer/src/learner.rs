@@ -82,11 +82,7 @@ impl Learner {
         together(&self.device, || self.sum_of_gradients(micro_batches, update))
     }
 
-    fn sum_of_gradients<'a>(
-        &self,
-        micro_batches: impl IntoIterator<Item = &'a Batch>,
-        update: u64,
-    ) -> UpdateGradients {
+    fn sum_of_gradients<'a>(&self, micro_batches: impl IntoIterator<Item = &'a Batch>, update: u64) -> UpdateGradients {
         let model = self.model();
         let mut total = UpdateGradients {
             sum: GradientsParams::new(),
@@ -107,7 +103,11 @@ impl Learner {
                 pass.precision(),
             );
             let gradients = GradientsParams::from_grads(loss.smoothed.backward(), model);
-            total.sum = if number == 0 { gradients } else { add_gradients(model, total.sum, gradients) };
+            total.sum = if number == 0 {
+                gradients
+            } else {
+                add_gradients(model, total.sum, gradients)
+            };
             total.target_tokens += batch.target_tokens as f64;
             total.loss += f64::from(loss.smoothed.into_scalar::<f32>());
             total.nll += f64::from(loss.nll.into_scalar::<f32>());
@@ -121,7 +121,11 @@ impl Learner {
     /// One step of the optimizer, after clipping.
     pub fn step(&mut self, gradients: UpdateGradients, learning_rate: f64) {
         let longest = self.training.clip_norm;
-        let clip = if longest > 0.0 && gradients.norm > longest { longest / gradients.norm } else { 1.0 };
+        let clip = if longest > 0.0 && gradients.norm > longest {
+            longest / gradients.norm
+        } else {
+            1.0
+        };
         let scale = clip / gradients.target_tokens;
         let model = self.model.take().expect("no step is under way");
         let optimizer = &mut self.optimizer;

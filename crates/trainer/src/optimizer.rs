@@ -92,8 +92,18 @@ impl Optimizer {
             average: None,
         };
         let ParameterState { mean, square, average } = self.states.remove(name).unwrap_or(first);
-        let parameter = Parameter { weight, mean, square, average };
-        let Parameter { weight, mean, square, average } = step.apply(parameter, gradient);
+        let parameter = Parameter {
+            weight,
+            mean,
+            square,
+            average,
+        };
+        let Parameter {
+            weight,
+            mean,
+            square,
+            average,
+        } = step.apply(parameter, gradient);
         // An average begins with the weights after the first step.
         let average = average.or_else(|| (self.ema > 0.0).then(|| weight.clone()));
         self.states
@@ -214,7 +224,10 @@ impl ModuleMapper for Step<'_> {
             let shape = tensor.shape();
             let gradient = gradient.flatten::<1>(0, D - 1);
             let weight = tensor.inner().flatten::<1>(0, D - 1);
-            let updated = self.optimizer.update(&name, weight, gradient, &self.numbers).reshape(shape);
+            let updated = self
+                .optimizer
+                .update(&name, weight, gradient, &self.numbers)
+                .reshape(shape);
             Tensor::<D>::from_inner(updated).set_require_grad(tracked)
         })
     }

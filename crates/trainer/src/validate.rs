@@ -8,8 +8,8 @@ use ember_data::batch::Batch;
 use ember_data::tokenizer::{Side, Tokenizer};
 use ember_metrics::{Bleu, BleuOptions, Chrf, ChrfOptions};
 use ember_model::config::DecodingConfig;
-use ember_model::pass::Pass;
 use ember_model::loss::output_loss;
+use ember_model::pass::Pass;
 use ember_model::weights::host_values;
 
 use crate::config::{Config, ValidationConfig};

@@ -62,7 +62,11 @@ impl Bench {
             decode_batch: self.batch,
             beams: vec![1, 5],
         })?;
-        print_result(&if self.json { json(&name, &report)? } else { table(&name, &report) })?;
+        print_result(&if self.json {
+            json(&name, &report)?
+        } else {
+            table(&name, &report)
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }

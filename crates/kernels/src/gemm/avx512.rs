@@ -53,12 +53,18 @@ impl<const WIDTH: usize> Strips<WIDTH> {
             let (all, after) = rest.split_at_mut(count * size);
             // Enough work for a task to be worth its start.
             let together = (SERIAL / 16 / size).max(1);
-            all.par_chunks_mut(size * together).enumerate().for_each(|(task, words)| {
-                copy_strips::<WIDTH>(lanes, piece, task * together * WIDTH, precision, words);
-            });
+            all.par_chunks_mut(size * together)
+                .enumerate()
+                .for_each(|(task, words)| {
+                    copy_strips::<WIDTH>(lanes, piece, task * together * WIDTH, precision, words);
+                });
             rest = after;
         }
-        Self { words, lanes: lanes.rows, precision }
+        Self {
+            words,
+            lanes: lanes.rows,
+            precision,
+        }
     }
 
     /// The strips of a piece from the one that begins at `lane`.
@@ -77,7 +83,10 @@ impl Panels {
 
 /// Copies as many strips as `words` has place for, from the one that begins at lane `first`.
 fn copy_strips<const WIDTH: usize>(lanes: Matrix, piece: Piece, first: usize, precision: Precision, words: &mut [u32]) {
-    for (strip, words) in words.chunks_exact_mut(WIDTH * steps(piece.depth, precision)).enumerate() {
+    for (strip, words) in words
+        .chunks_exact_mut(WIDTH * steps(piece.depth, precision))
+        .enumerate()
+    {
         let lane = first + strip * WIDTH;
         let lines = Lines {
             data: &lanes.data[lane * lanes.row_stride + piece.start * lanes.column_stride..],
@@ -100,7 +109,10 @@ struct Piece {
 impl Piece {
     /// The pieces of `0..k`, all of [`DEPTH`] but the last.
     fn all(k: usize) -> impl Iterator<Item = Self> {
-        (0..k).step_by(DEPTH).map(move |start| Self { start, depth: DEPTH.min(k - start) })
+        (0..k).step_by(DEPTH).map(move |start| Self {
+            start,
+            depth: DEPTH.min(k - start),
+        })
     }
 }
 
@@ -166,10 +178,20 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize) {
     let tiles = side.div_ceil(tile);
     let threads = rayon::current_num_threads();
     // Four tasks a thread even out what else the machine does.
-    let tasks = (4 * threads).max(tiles.div_ceil(most / tile)).next_multiple_of(threads).min(tiles);
+    let tasks = (4 * threads)
+        .max(tiles.div_ceil(most / tile))
+        .next_multiple_of(threads)
+        .min(tiles);
     (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
         let range = [task, task + 1].map(|task| side.min(task * tiles / tasks * tile));
-        job.run(if by_rows { Part { rows: range, ..whole } } else { Part { columns: range, ..whole } });
+        job.run(if by_rows {
+            Part { rows: range, ..whole }
+        } else {
+            Part {
+                columns: range,
+                ..whole
+            }
+        });
     });
 }
 

@@ -56,8 +56,16 @@ impl<'a> Matrix<'a> {
     /// # Panics
     /// If `data` ends before the last row.
     pub fn strided(data: &'a [f32], [rows, columns]: [usize; 2], row_stride: usize) -> Self {
-        let needed = if rows == 0 { 0 } else { (rows - 1) * row_stride + columns };
-        assert!(data.len() >= needed, "{} numbers, the matrix needs {needed}", data.len());
+        let needed = if rows == 0 {
+            0
+        } else {
+            (rows - 1) * row_stride + columns
+        };
+        assert!(
+            data.len() >= needed,
+            "{} numbers, the matrix needs {needed}",
+            data.len()
+        );
         Self {
             data,
             rows,
@@ -147,7 +155,10 @@ impl Product<'_> {
     pub fn write_strided(&self, result: &mut [f32], row_stride: usize) {
         let (left, right) = (self.left, self.right.matrix);
         let [rows, columns] = [left.rows, right.columns];
-        assert_eq!(left.columns, right.rows, "columns of the left factor against rows of the right one");
+        assert_eq!(
+            left.columns, right.rows,
+            "columns of the left factor against rows of the right one"
+        );
         if rows == 0 || columns == 0 {
             return;
         }

@@ -113,7 +113,9 @@ impl<'a> Trainer<'a> {
         let epoch = self.state.position.epoch + 1;
         let counts = Counts::of(micro_batches);
 
-        let gradients = self.learner.gradients(micro_batches.iter().map(|(batch, _)| batch), update);
+        let gradients = self
+            .learner
+            .gradients(micro_batches.iter().map(|(batch, _)| batch), update);
         let (loss, nll, gradient_norm) = (gradients.loss, gradients.nll, gradients.norm);
         let schedule = &self.config.training.schedule;
         let learning_rate = schedule.learning_rate(update, self.config.model.d_model, &self.state.plateau);

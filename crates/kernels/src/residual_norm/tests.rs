@@ -1,0 +1,122 @@
+use burn::nn::LayerNormConfig;
+
+use super::*;
+use crate::testing::{Case, Input, Inputs, Layout, parameter};
+
+/// One row, multiples of 32, odd sizes, more rows than a block, more numbers than a task of [`add`].
+const SHAPES: [[usize; 3]; 8] = [
+    [1, 1, 1],
+    [1, 1, 7],
+    [1, 32, 32],
+    [2, 33, 5],
+    [1, 65, 33],
+    [3, 64, 64],
+    [2, 40, 300],
+    [5, 64, 65],
+];
+
+fn layer(inputs: &Inputs, gamma: usize) -> LayerNorm {
+    let (gamma, beta) = (inputs.get::<1>(gamma), inputs.get::<1>(gamma + 1));
+    let [width] = gamma.dims();
+    let mut layer = LayerNormConfig::new(width).with_epsilon(EPSILON).init(&inputs.device);
+    layer.gamma = parameter(gamma);
+    layer.beta = Some(parameter(beta));
+    layer
+}
+
+/// A scale or a shift. With one number for all of them, gradients of x would be zero but for rounding.
+fn row(shape: [usize; 3], layout: Layout) -> Input {
+    Input::new([shape[2]]).lying(if layout == Layout::Expanded {
+        Layout::RowMajor
+    } else {
+        layout
+    })
+}
+
+fn add_norm_case(shape: [usize; 3], layout: Layout, dropout: Dropout) -> Case {
+    let row = || row(shape, layout);
+    let rows = || Input::new(shape).lying(layout);
+    Case {
+        name: format!("add_and_norm {shape:?}, {layout:?}, {dropout:?}"),
+        inputs: vec![rows(), rows(), row(), row()],
+        fused: Box::new(move |inputs| add_and_norm(&layer(inputs, 2), inputs.get(0), inputs.get(1), dropout)),
+        reference: Box::new(move |inputs| {
+            layer(inputs, 2).forward(inputs.get::<3>(0) + dropout.apply(inputs.get::<3>(1)))
+        }),
+        bound: 1e-5,
+    }
+}
+
+fn norm_case(shape: [usize; 3], layout: Layout) -> Case {
+    let row = || row(shape, layout);
+    Case {
+        name: format!("norm {shape:?}, {layout:?}"),
+        inputs: vec![Input::new(shape).lying(layout), row(), row()],
+        fused: Box::new(|inputs| norm(&layer(inputs, 1), inputs.get(0))),
+        reference: Box::new(|inputs| layer(inputs, 1).forward(inputs.get::<3>(0))),
+        bound: 1e-5,
+    }
+}
+
+fn add_case(shape: [usize; 3], layout: Layout, dropout: Dropout) -> Case {
+    let rows = || Input::new(shape).lying(layout);
+    Case {
+        name: format!("add {shape:?}, {layout:?}, {dropout:?}"),
+        inputs: vec![rows(), rows()],
+        fused: Box::new(move |inputs| add(inputs.get(0), inputs.get(1), dropout)),
+        reference: Box::new(move |inputs| inputs.get::<3>(0) + dropout.apply(inputs.get::<3>(1))),
+        bound: 1e-6,
+    }
+}
+
+fn all(shape: [usize; 3], layout: Layout) -> Vec<Case> {
+    let dropout = Dropout::new(0.3, 21);
+    vec![
+        add_norm_case(shape, layout, Dropout::OFF),
+        add_norm_case(shape, layout, dropout),
+        norm_case(shape, layout),
+        add_case(shape, layout, Dropout::OFF),
+        add_case(shape, layout, dropout),
+    ]
+}
+
+#[test]
+fn fused_operations_are_the_plain_ones() {
+    for shape in SHAPES {
+        all(shape, Layout::RowMajor)
+            .iter()
+            .for_each(Case::agrees_with_its_reference);
+    }
+    for layout in [Layout::Turned, Layout::Sliced, Layout::Offset, Layout::Expanded] {
+        all([3, 5, 9], layout).iter().for_each(Case::agrees_with_its_reference);
+    }
+}
+
+#[test]
+fn gradients_are_slopes() {
+    for shape in [[2, 3, 40], [1, 70, 33]] {
+        all(shape, Layout::RowMajor)
+            .iter()
+            .for_each(Case::has_its_slopes_as_gradients);
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    for shape in SHAPES {
+        all(shape, Layout::RowMajor)
+            .iter()
+            .for_each(Case::does_not_depend_on_threads);
+    }
+}
+
+/// The sum is made in the place of x only where nobody else holds it.
+#[test]
+fn what_is_added_to_stays_as_it_was() {
+    for device in crate::testing::devices() {
+        let x = Tensor::<3>::ones([2, 3, 4], &device);
+        let sum = add(x.clone(), x.clone(), Dropout::OFF);
+        assert!(crate::testing::values(x).iter().all(|x| *x == 1.0));
+        assert!(crate::testing::values(sum).iter().all(|x| *x == 2.0));
+    }
+}

@@ -1,0 +1,248 @@
+//! Whole models with fused operations against the same models in plain Burn operations: logits, loss, the gradient of
+//! every parameter, and the losses of a short training.
+//!
+//! [`use_reference`] holds for the whole process. Tests that need it stand in this file and take turns.
+
+// Burn's hint to use Flex instead of NdArray; both are offered.
+#![allow(deprecated)]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use burn::module::{ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::prelude::*;
+use ember_model::arch::{Source, Transformer, Vocabularies, ids_tensor};
+use ember_model::config::ModelConfig;
+use ember_model::kernels::adam::{AdamStep, Parameter};
+use ember_model::kernels::{Precision, is_fused, use_reference};
+use ember_model::loss::output_loss;
+use ember_model::pass::Pass;
+use ember_model::weights::{Weight, Weights, export, host_values, import, initialise};
+
+/// Largest difference, relative to the largest value: of logits and loss, and of a parameter's gradient.
+const RESULT_BOUND: f32 = 5e-6;
+const GRADIENT_BOUND: f32 = 1e-5;
+
+/// Largest relative difference of a loss during a training. Weights drift apart: where a gradient is near zero, Adam
+/// divides its rounding by its size.
+const CURVE_BOUND: f64 = 1e-5;
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// What `compute` gives with fused operations and with plain ones.
+fn both<T>(compute: impl Fn() -> T) -> [T; 2] {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    [false, true].map(|plain| {
+        use_reference(plain);
+        assert_eq!(is_fused(&Device::flex()), !plain);
+        let found = compute();
+        use_reference(false);
+        found
+    })
+}
+
+fn config(norm: &str, activation: &str, tie: &str, position_merge: &str, dropout: f64) -> ModelConfig {
+    let config = serde_json::json!({
+        "d_model": 24, "d_ff": 40, "n_heads": 3, "encoder_layers": 2, "decoder_layers": 2, "dropout": dropout,
+        "norm": norm, "activation": activation, "tie": tie, "position_merge": position_merge,
+    });
+    serde_json::from_value(config).expect("a [model] section")
+}
+
+fn model(config: &ModelConfig, device: &Device) -> Transformer {
+    let shared = serde_json::to_value(config).expect("a config")["tie"] == "all";
+    let vocabularies = Vocabularies {
+        source: if shared { 37 } else { 31 },
+        target: 37,
+        shared,
+    };
+    initialise(
+        Transformer::new(config, vocabularies, device).expect("a valid config"),
+        5,
+    )
+}
+
+/// Rows of these lengths, padded to the longest.
+fn ragged(lengths: &[usize], entries: usize, seed: usize) -> (Vec<u32>, [usize; 2]) {
+    let longest = lengths.iter().copied().max().expect("a row");
+    let id = |place: usize| (4 + (place * 7 + place * place * seed) % (entries - 4)) as u32;
+    let rows = lengths.iter().enumerate();
+    let ids = rows.flat_map(|(row, length)| {
+        (0..longest).map(move |place| if place < *length { id(row * longest + place) } else { 0 })
+    });
+    (ids.collect(), [lengths.len(), longest])
+}
+
+/// Logits, loss and gradients of one pass. A sentence of one token, one without padding, some between.
+fn pass(model: &Transformer, device: &Device, update: u64) -> (Vec<f32>, [f32; 2], Weights) {
+    let (source, source_shape) = ragged(&[9, 1, 5, 8], 31, 3);
+    let (target_input, target_shape) = ragged(&[7, 3, 1, 6], 37, 5);
+    let (target_output, _) = ragged(&[7, 3, 1, 6], 37, 11);
+    let pass = &mut Pass::training(3, update, 0, Precision::Fp32);
+    let source = Source::new(&source, source_shape, device);
+    let hidden = model.forward(&source, ids_tensor(&target_input, target_shape, device), pass);
+    let logits = host_values(hidden.clone().matmul(model.output_weight()));
+    let tokens = target_output.iter().filter(|id| **id != 0).count() as f64;
+    let targets = ids_tensor(&target_output, [target_output.len()], device);
+    let loss = output_loss(hidden, model.projection(), targets, 0.1, pass.precision());
+    let smoothed = loss.smoothed.div_scalar(tokens);
+    let losses = [smoothed.clone(), loss.nll.div_scalar(tokens)].map(|loss| host_values(loss)[0]);
+    let mut gradients = GradientsByName {
+        gradients: GradientsParams::from_grads(smoothed.backward(), model),
+        path: Vec::new(),
+        found: Weights::new(),
+    };
+    model.visit(&mut gradients);
+    (logits, losses, gradients.found)
+}
+
+struct GradientsByName {
+    gradients: GradientsParams,
+    path: Vec<String>,
+    found: Weights,
+}
+
+impl ModuleVisitor for GradientsByName {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self
+            .gradients
+            .get::<D>(param.id)
+            .expect("every parameter has a gradient");
+        let shape = gradient.dims().to_vec();
+        let values = host_values(gradient);
+        self.found.insert(self.path.join("."), Weight { shape, values });
+    }
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |largest, x| largest.max(x.abs()))
+}
+
+fn assert_close(name: &str, found: &[f32], expected: &[f32], largest: f32, bound: f32) {
+    assert_eq!(found.len(), expected.len(), "{name}");
+    for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let difference = (found - expected).abs();
+        assert!(
+            difference <= bound * largest,
+            "{name}[{place}] is {found} instead of {expected}, of up to {largest}"
+        );
+    }
+}
+
+#[test]
+fn fused_models_are_the_plain_ones() {
+    for device in [Device::flex().autodiff(), Device::ndarray().autodiff()] {
+        for norm in ["post", "pre"] {
+            for activation in ["relu", "gelu", "swiglu"] {
+                for tie in ["all", "target", "none"] {
+                    for position_merge in ["sum", "concat"] {
+                        for dropout in [0.0, 0.3] {
+                            compare(&config(norm, activation, tie, position_merge, dropout), &device);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn compare(config: &ModelConfig, device: &Device) {
+    let model = model(config, device);
+    let [(logits, losses, gradients), expected] = both(|| pass(&model, device, 1));
+    let name = |what: &str| format!("{what} of {config:?} on {device:?}");
+    assert_close(
+        &name("logits"),
+        &logits,
+        &expected.0,
+        largest(&expected.0),
+        RESULT_BOUND,
+    );
+    assert_close(&name("loss"), &losses, &expected.1, largest(&expected.1), RESULT_BOUND);
+    assert_eq!(gradients.len(), expected.2.len());
+    for (parameter, expected_gradient) in &expected.2 {
+        // A constant added to all scores of a query changes no weight: the gradient of a key's bias is zero but for
+        // rounding, which is held against the gradient of the key's weight.
+        let measure = &expected.2[&parameter.replace("key.bias", "key.weight")];
+        assert_close(
+            &name(parameter),
+            &gradients[parameter].values,
+            &expected_gradient.values,
+            largest(&measure.values),
+            GRADIENT_BOUND,
+        );
+    }
+}
+
+#[test]
+fn a_training_with_fused_operations_is_the_plain_one() {
+    for config in [
+        config("post", "relu", "all", "sum", 0.1),
+        config("pre", "gelu", "none", "sum", 0.1),
+        config("post", "swiglu", "target", "concat", 0.1),
+    ] {
+        let [found, expected] = both(|| train(&config, 50));
+        assert!(expected[49] < 0.7 * expected[0], "{config:?} learns: {expected:?}");
+        for (update, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let difference = ((found - expected) / expected).abs();
+            assert!(
+                difference <= CURVE_BOUND,
+                "{config:?}, update {update}: {found} instead of {expected}"
+            );
+        }
+    }
+}
+
+/// The loss of every update.
+fn train(config: &ModelConfig, updates: u64) -> Vec<f64> {
+    let device = Device::flex();
+    let tracked = device.clone().autodiff();
+    let flat = |values: Vec<f32>| Tensor::<1>::from_data(TensorData::new(values.clone(), [values.len()]), &device);
+    let mut model = model(config, &tracked);
+    let first = export(&model);
+    let mut parameters: BTreeMap<String, Parameter> = first
+        .iter()
+        .map(|(name, weight)| {
+            let zeros = || flat(vec![0.0; weight.values.len()]);
+            let parameter = Parameter {
+                weight: flat(weight.values.clone()),
+                mean: zeros(),
+                square: zeros(),
+                average: None,
+            };
+            (name.clone(), parameter)
+        })
+        .collect();
+    let mut losses = Vec::new();
+    for step in 1..=updates {
+        let (_, [loss, _], gradients) = pass(&model, &tracked, step);
+        losses.push(f64::from(loss));
+        let adam = AdamStep {
+            beta1: 0.9,
+            beta2: 0.98,
+            epsilon: 1e-9,
+            weight_decay: 0.01,
+            learning_rate: 2e-3,
+            step,
+            gradient_scale: 1.0,
+            decay: 0.0,
+        };
+        let mut weights = Weights::new();
+        for (name, parameter) in &mut parameters {
+            *parameter = adam.apply(parameter.clone(), flat(gradients[name].values.clone()));
+            let shape = first[name].shape.clone();
+            let values = host_values(parameter.weight.clone());
+            weights.insert(name.clone(), Weight { shape, values });
+        }
+        model = import(model, weights).expect("the parameters of the same model");
+    }
+    losses
+}
