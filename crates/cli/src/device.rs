@@ -190,26 +190,6 @@ pub mod gpu {
     }
 }
 
-/// The widest vector instructions of this CPU that matrix products use.
-pub fn instruction_set() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            return "AVX-512";
-        }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            return "AVX2 and FMA";
-        }
-    }
-    #[cfg(target_arch = "aarch64")]
-    {
-        if std::arch::is_aarch64_feature_detected!("neon") {
-            return "NEON";
-        }
-    }
-    "portable"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

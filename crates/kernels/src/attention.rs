@@ -78,6 +78,7 @@ impl Mask {
 
 /// Where queries, keys and values come from.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // made for one call and taken apart in it
 pub enum Projections {
     /// Rows of query, key and value side by side: `[B, T, 3 D]`.
     Own(Tensor<3>),

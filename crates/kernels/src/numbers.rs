@@ -72,7 +72,7 @@ pub fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
-    let r = (x - n * 0.693_359_375) + n * 2.121_944_4e-4;
+    let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     // The Taylor coefficients 1/k! up to r^7; the first that is left out adds less than 6e-9.
     let p = 1.0 / 5040.0;
     let p = p * r + 1.0 / 720.0;

@@ -91,8 +91,8 @@ pub fn output_loss(
     let sums = Dispatch::output_loss_kernel(hidden.into_dispatch(), weight.into_dispatch(), rule);
     let sums = Tensor::<1>::from_dispatch(sums);
     OutputLoss {
-        smoothed: sums.clone().slice([0..1]),
-        nll: sums.detach().slice([1..2]),
+        smoothed: sums.clone().slice_dim(0, 0..1),
+        nll: sums.detach().slice_dim(0, 1..2),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use ember_model::kernels::InstructionSet;
 
 use crate::console::print_result;
-use crate::device::{gpu, instruction_set};
+use crate::device::gpu;
 
 /// List what this binary and this machine offer to compute on
 #[derive(Args)]
@@ -21,10 +22,10 @@ impl Devices {
 
 fn cpu() -> Vec<String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let instructions = instruction_set();
+    let instructions = InstructionSet::detect();
     vec![
-        format!("flex     ready      CPU, {cores} threads, matrix products with {instructions} (the default)"),
-        "ndarray  ready      CPU, Burn's portable backend".into(),
+        format!("flex     ready      CPU, {cores} threads, kernels for {instructions} (the default)"),
+        format!("ndarray  ready      CPU, {cores} threads, the same kernels under Burn's portable backend"),
     ]
 }
 

@@ -370,9 +370,9 @@ impl Tile {
         for _ in 0..self.steps {
             // SAFETY: by the caller; the two types are 32 bf16 numbers.
             unsafe {
-                let columns: [__m512bh; 2] = [
-                    std::mem::transmute(_mm512_loadu_si512(right.cast())),
-                    std::mem::transmute(_mm512_loadu_si512(right.add(16).cast())),
+                let columns = [
+                    std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(right.cast())),
+                    std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(right.add(16).cast())),
                 ];
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let pair = _mm512_set1_epi32(*left.add(row * self.row_stride).cast());
@@ -438,9 +438,10 @@ impl Lines<'_> {
         // SAFETY: all numbers lie before `last`, all words were counted; the instructions were found before.
         unsafe {
             match (precision, self.lane_stride, self.depth_stride) {
+                // First, as a single row has both strides 1.
+                (Precision::Bf16, _, 1) if WIDTH == TILE_ROWS => self.round_rows(words),
                 (Precision::Fp32, 1, _) => self.copy_fp32::<WIDTH>(words),
                 (Precision::Bf16, 1, _) => self.copy_bf16::<WIDTH>(words),
-                (Precision::Bf16, _, 1) if WIDTH == TILE_ROWS => self.round_rows(words),
                 (Precision::Fp32, _, 1) => self.transpose_fp32::<WIDTH>(words),
                 (Precision::Bf16, _, 1) => self.transpose_bf16::<WIDTH>(words),
                 _ => unreachable!("one of a matrix's strides is 1"),

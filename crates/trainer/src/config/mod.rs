@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::schedule::Schedule;
 pub use changes::{ResumeError, compare_for_resume};
 pub use error::{ConfigError, Excerpt};
-pub use sections::{Metric, Optimizer, TrainingConfig, ValidationConfig};
+pub use sections::{Metric, Optimizer, Precision, TrainingConfig, ValidationConfig};
 
 use tree::Tree;
 
