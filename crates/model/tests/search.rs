@@ -5,7 +5,7 @@ use ember_model::EOS;
 use ember_model::arch::{Source, Transformer, Vocabularies, ids_tensor};
 use ember_model::config::{Activation, DecodingConfig, ModelConfig, NormPosition, PositionMerge};
 use ember_model::pass::Pass;
-use ember_model::search::{pad_sources, search_all};
+use ember_model::search::{Hypothesis, max_output_length, pad_sources, search_all};
 use ember_model::weights::{host_values, initialise};
 
 const VOCABULARY: usize = 23;
@@ -65,13 +65,13 @@ fn padding_and_other_rows_change_nothing() {
     let device = Device::flex();
     for config in configs() {
         let model = model(&config, 1);
-        let stream = &mut Pass::inference();
+        let pass = &mut Pass::inference();
         let alone = Source::new(&[5, 6, 7, EOS], [1, 4], &device);
         let padded = Source::new(&[5, 6, 7, EOS, 0, 0, 9, 8, 7, 6, 5, EOS], [2, 6], &device);
         let target = ids_tensor(&[2, 9, 10], [1, 3], &device);
         let targets = ids_tensor(&[2, 9, 10, 0, 2, 4, 5, 6], [2, 4], &device);
-        let one = host_values(model.forward(&alone, target, stream));
-        let two = host_values(model.forward(&padded, targets, stream));
+        let one = host_values(model.forward(&alone, target, pass));
+        let two = host_values(model.forward(&padded, targets, pass));
         assert!(largest_difference(&one, &two[..one.len()]) < 1e-5);
     }
 }
@@ -181,8 +181,10 @@ fn a_batch_equals_its_sentences_one_by_one() {
     }
 }
 
+/// A hypothesis that ended by itself has the log-probability of its tokens and `</s>`; one that was cut off at the
+/// longest output never said `</s>` and has that of its tokens alone.
 #[test]
-fn a_wider_beam_finds_nothing_worse_and_its_scores_are_the_models() {
+fn a_beam_is_sorted_and_its_scores_are_the_models() {
     let device = Device::flex();
     let model = model(&configs()[0], 31);
     let options = DecodingConfig {
@@ -190,40 +192,38 @@ fn a_wider_beam_finds_nothing_worse_and_its_scores_are_the_models() {
         length_penalty: 0.0,
         ..Default::default()
     };
-    let found = search_all(&model, &sentences(), &options, &device, |_| ());
-    for (source, hypotheses) in sentences().iter().zip(found) {
-        assert!(hypotheses.is_sorted_by(|a, b| a.score >= b.score));
-        let Some(best) = hypotheses.first().filter(|_| !source.is_empty()) else {
-            continue;
-        };
-        let input = [&[2], &best.tokens[..]].concat();
-        let padded = pad_sources(&[source], &device);
-        let hidden = model.forward(
-            &padded,
-            ids_tensor(&input, [1, input.len()], &device),
-            &mut Pass::inference(),
-        );
-        let logits = host_values(hidden.matmul(model.output_weight()));
-        let ended = best.tokens.len() + 1 < ember_model::search::max_output_length(&options, source.len());
-        let output = if ended {
-            [&best.tokens[..], &[EOS]].concat()
-        } else {
-            best.tokens.clone()
-        };
-        let total: f64 = output
-            .iter()
-            .zip(logits.chunks(VOCABULARY))
-            .map(|(token, row)| {
-                let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
-                f64::from(row[*token as usize]) - sum.ln()
-            })
-            .sum();
-        if ended {
-            assert!(
-                (total - best.log_probability).abs() < 1e-3,
-                "{total} against {}",
-                best.log_probability
-            );
+    let mut counts = [0, 0];
+    for (source, hypotheses) in sentences()
+        .iter()
+        .zip(search_all(&model, &sentences(), &options, &device, |_| ()))
+    {
+        let longest = max_output_length(&options, source.len());
+        let cut_off = |hypothesis: &Hypothesis| hypothesis.tokens.len() == longest;
+        assert!(hypotheses.is_sorted_by_key(|hypothesis| (cut_off(hypothesis), -hypothesis.score)));
+        for hypothesis in hypotheses.iter().filter(|_| !source.is_empty()) {
+            let mut output = hypothesis.tokens.clone();
+            if !cut_off(hypothesis) {
+                output.push(EOS);
+            }
+            let expected = log_probability(&model, source, &output);
+            let found = hypothesis.log_probability;
+            assert!((found - expected).abs() < 1e-3, "{found} instead of {expected}");
+            counts[usize::from(cut_off(hypothesis))] += 1;
         }
     }
+    assert!(counts.iter().all(|count| *count > 0), "ended and cut off: {counts:?}");
+}
+
+/// What the model gives to an output when it is told all of it.
+fn log_probability(model: &Transformer, source: &[u32], output: &[u32]) -> f64 {
+    let device = Device::flex();
+    let input = [&[2], &output[..output.len() - 1]].concat();
+    let input = ids_tensor(&input, [1, output.len()], &device);
+    let hidden = model.forward(&pad_sources(&[source], &device), input, &mut Pass::inference());
+    let logits = host_values(hidden.matmul(model.output_weight()));
+    let of_token = |(token, row): (&u32, &[f32])| {
+        let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
+        f64::from(row[*token as usize]) - sum.ln()
+    };
+    output.iter().zip(logits.chunks(VOCABULARY)).map(of_token).sum()
 }
