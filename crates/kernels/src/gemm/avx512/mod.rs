@@ -1,0 +1,313 @@
+//! Products with 512-bit registers, after Goto and van de Geijn (2008), "Anatomy of high-performance matrix
+//! multiplication".
+//!
+//! The result is made of tiles of 12 rows and 32 columns, which stay in 24 registers while `k` runs. Along `k` the work
+//! is cut into pieces of [`DEPTH`], so that what a tile reads stays in the first cache:
+//!
+//! ```text
+//! panel   a piece of the right factor for 32 columns, copied as [steps, 32] words
+//! strip   a piece of the left factor for 12 rows, read where it is or copied as [12, steps] or [steps, 12] words
+//! ```
+//!
+//! A word is one fp32 number, or two bf16 numbers that follow each other along `k`; a step is a word. A strip is copied in
+//! the order in which its matrix lies in memory; the tile reads it one word at a time, so that either will do.
+
+mod pack;
+mod tile;
+
+use rayon::prelude::*;
+
+use self::pack::Lines;
+use self::tile::Tile;
+use super::{Matrix, Precision, Product, Start};
+
+/// Rows of a tile.
+const TILE_ROWS: usize = 12;
+/// Columns of a tile: two registers.
+const TILE_COLUMNS: usize = 32;
+/// How far `k` runs before a tile is stored: a panel of this depth takes 64 KiB in fp32, 32 KiB in bf16.
+const DEPTH: usize = 512;
+/// Rows of the result that one task takes at most.
+const BLOCK_ROWS: usize = 96;
+/// Columns of the result that one task takes at most.
+const BLOCK_COLUMNS: usize = 128;
+/// Multiplications below which threads cost more than they gain.
+const SERIAL: usize = 1 << 17;
+
+/// A whole factor, copied in the order in which tiles read it: for every piece of `k`, for every strip of `WIDTH` lanes
+/// (12 rows of a left factor, 32 columns of a right one), `[steps, WIDTH]` words.
+pub struct Strips<const WIDTH: usize> {
+    words: Vec<u32>,
+    lanes: usize,
+    precision: Precision,
+}
+
+/// A right factor.
+pub type Panels = Strips<TILE_COLUMNS>;
+
+impl<const WIDTH: usize> Strips<WIDTH> {
+    /// Copies a factor on all threads. Its lanes are the rows of `lanes`.
+    fn new(lanes: Matrix, precision: Precision) -> Self {
+        let count = lanes.rows.div_ceil(WIDTH);
+        let mut words = vec_of_words(count * WIDTH * steps(lanes.columns, precision));
+        let mut rest = &mut words[..];
+        for piece in Piece::all(lanes.columns) {
+            let size = WIDTH * steps(piece.depth, precision);
+            let (all, after) = rest.split_at_mut(count * size);
+            // Enough work for a task to be worth its start.
+            let together = (SERIAL / 16 / size).max(1);
+            all.par_chunks_mut(size * together)
+                .enumerate()
+                .for_each(|(task, words)| {
+                    copy_strips::<WIDTH>(lanes, piece, task * together * WIDTH, precision, words);
+                });
+            rest = after;
+        }
+        Self {
+            words,
+            lanes: lanes.rows,
+            precision,
+        }
+    }
+
+    /// The strips of a piece from the one that begins at `lane`.
+    fn of(&self, piece: Piece, lane: usize) -> &[u32] {
+        let before = steps(piece.start, self.precision) * self.lanes.next_multiple_of(WIDTH);
+        &self.words[before + lane * steps(piece.depth, self.precision)..]
+    }
+}
+
+impl Panels {
+    /// Copies a right factor on all threads.
+    pub fn of_columns(matrix: Matrix, precision: Precision) -> Self {
+        Self::new(matrix.t(), precision)
+    }
+}
+
+/// Copies as many strips as `words` has place for, from the one that begins at lane `first`.
+fn copy_strips<const WIDTH: usize>(lanes: Matrix, piece: Piece, first: usize, precision: Precision, words: &mut [u32]) {
+    for (strip, words) in words
+        .chunks_exact_mut(WIDTH * steps(piece.depth, precision))
+        .enumerate()
+    {
+        let lane = first + strip * WIDTH;
+        let lines = Lines {
+            data: &lanes.data[lane * lanes.row_stride + piece.start * lanes.column_stride..],
+            lanes: WIDTH.min(lanes.rows - lane),
+            lane_stride: lanes.row_stride,
+            depth: piece.depth,
+            depth_stride: lanes.column_stride,
+        };
+        lines.pack::<WIDTH>(precision, words);
+    }
+}
+
+/// A piece of `k`.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    start: usize,
+    depth: usize,
+}
+
+impl Piece {
+    /// The pieces of `0..k`, all of [`DEPTH`] but the last.
+    fn all(k: usize) -> impl Iterator<Item = Self> {
+        (0..k).step_by(DEPTH).map(move |start| Self {
+            start,
+            depth: DEPTH.min(k - start),
+        })
+    }
+}
+
+/// Steps of a piece of `k`.
+fn steps(depth: usize, precision: Precision) -> usize {
+    match precision {
+        Precision::Fp32 => depth,
+        Precision::Bf16 => depth.div_ceil(2),
+    }
+}
+
+/// Words whose bits are arbitrary: every caller writes all of them.
+#[allow(clippy::uninit_vec)]
+fn vec_of_words(len: usize) -> Vec<u32> {
+    let mut words = Vec::with_capacity(len);
+    // SAFETY: the capacity is there, any bits are a u32, and callers write before they read.
+    unsafe { words.set_len(len) };
+    words
+}
+
+/// `result = left * right + start`, on all threads.
+///
+/// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what only
+/// one of them reads it copies itself, a piece at a time, so that the copy stays in its cache.
+pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize) {
+    let (left, right, precision) = (product.left, product.right.matrix, product.right.precision);
+    let by_rows = left.rows >= right.columns;
+    // Where rows are contiguous along k, fp32 numbers are read where they are.
+    let by_row = left.column_stride == 1;
+    let in_place = precision == Precision::Fp32 && by_row;
+    let fresh;
+    let job = Job {
+        left,
+        right,
+        precision,
+        start: product.start,
+        by_row,
+        in_place,
+        left_strips: (!in_place && !by_rows).then(|| Strips::new(left, precision)),
+        right_panels: match &product.right.panels {
+            Some(panels) => Some(panels),
+            None if by_rows => {
+                fresh = Panels::of_columns(right, precision);
+                Some(&fresh)
+            }
+            None => None,
+        },
+        result: Pointer(result.as_mut_ptr()),
+        row_stride,
+    };
+    let whole = Part {
+        rows: [0, left.rows],
+        columns: [0, right.columns],
+    };
+    if left.rows * right.columns * left.columns < SERIAL {
+        return job.run(whole);
+    }
+    let (side, tile, most) = if by_rows {
+        (left.rows, TILE_ROWS, BLOCK_ROWS)
+    } else {
+        (right.columns, TILE_COLUMNS, BLOCK_COLUMNS)
+    };
+    let tiles = side.div_ceil(tile);
+    let threads = rayon::current_num_threads();
+    // Four tasks a thread even out what else the machine does.
+    let tasks = (4 * threads)
+        .max(tiles.div_ceil(most / tile))
+        .next_multiple_of(threads)
+        .min(tiles);
+    (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
+        let range = [task, task + 1].map(|task| side.min(task * tiles / tasks * tile));
+        job.run(if by_rows {
+            Part { rows: range, ..whole }
+        } else {
+            Part {
+                columns: range,
+                ..whole
+            }
+        });
+    });
+}
+
+/// A product in progress.
+struct Job<'a> {
+    left: Matrix<'a>,
+    right: Matrix<'a>,
+    precision: Precision,
+    start: Start<'a>,
+    /// Whether rows of the left factor are contiguous, and so are those of its strips.
+    by_row: bool,
+    /// Whether tiles read the left factor where it is.
+    in_place: bool,
+    /// The left factor, if all tasks share a copy of it.
+    left_strips: Option<Strips<TILE_ROWS>>,
+    /// The right factor, if all tasks share a copy of it.
+    right_panels: Option<&'a Panels>,
+    result: Pointer,
+    /// Numbers from a row of the result to the next.
+    row_stride: usize,
+}
+
+/// A part of the result: rows and columns, from the first to before the last.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    rows: [usize; 2],
+    columns: [usize; 2],
+}
+
+impl Job<'_> {
+    /// Computes a part of the result.
+    fn run(&self, part: Part) {
+        let mut left_copy = Vec::new();
+        let mut right_copy = Vec::new();
+        for piece in Piece::all(self.left.columns) {
+            let left = match &self.left_strips {
+                _ if self.in_place => &[],
+                Some(strips) => strips.of(piece, part.rows[0]),
+                None => copied::<TILE_ROWS>(self.left, piece, part.rows, self.precision, &mut left_copy),
+            };
+            let right = match self.right_panels {
+                Some(panels) => panels.of(piece, part.columns[0]),
+                None => copied::<TILE_COLUMNS>(self.right.t(), piece, part.columns, self.precision, &mut right_copy),
+            };
+            self.add(piece, part, left, right);
+        }
+    }
+
+    /// Adds a piece of `k` to a part of the result. `left` and `right` begin with the part's first strips.
+    fn add(&self, piece: Piece, part: Part, left: &[u32], right: &[u32]) {
+        let steps = steps(piece.depth, self.precision);
+        let all_columns = self.right.columns;
+        for column in (part.columns[0]..part.columns[1]).step_by(TILE_COLUMNS) {
+            let panel = &right[(column - part.columns[0]) * steps..][..TILE_COLUMNS * steps];
+            for row in (part.rows[0]..part.rows[1]).step_by(TILE_ROWS) {
+                let rows = TILE_ROWS.min(part.rows[1] - row);
+                let (left, row_stride, step_stride) = if self.in_place {
+                    let numbers = &self.left.data[row * self.left.row_stride + piece.start..];
+                    assert!((rows - 1) * self.left.row_stride + piece.depth <= numbers.len());
+                    (numbers.as_ptr().cast(), self.left.row_stride, 1)
+                } else {
+                    let words = &left[(row - part.rows[0]) * steps..][..TILE_ROWS * steps];
+                    let (row_stride, step_stride) = if self.by_row { (steps, 1) } else { (1, TILE_ROWS) };
+                    (words.as_ptr(), row_stride, step_stride)
+                };
+                // SAFETY: parts do not overlap and lie within the result, whose size was checked.
+                let to = unsafe { self.result.0.add(row * self.row_stride + column) };
+                let (initial, initial_stride) = match self.start {
+                    _ if piece.start > 0 => (to.cast_const(), self.row_stride),
+                    Start::Zero => (std::ptr::null(), 0),
+                    Start::Result => (to.cast_const(), self.row_stride),
+                    Start::Bias(bias) => (bias[column..].as_ptr(), 0),
+                };
+                let tile = Tile {
+                    steps,
+                    left,
+                    row_stride,
+                    step_stride,
+                    right: panel.as_ptr(),
+                    to,
+                    to_stride: self.row_stride,
+                    initial,
+                    initial_stride,
+                    columns: TILE_COLUMNS.min(all_columns - column),
+                };
+                // SAFETY: the left factor has `rows` rows of `steps` words there, the panel `steps` times 32 words, the
+                // result `rows` rows of `columns` numbers; the instructions were found before this was called.
+                unsafe { tile.add(rows, self.precision) };
+            }
+        }
+    }
+}
+
+/// The strips of one part, copied to `words`.
+fn copied<'a, const WIDTH: usize>(
+    lanes: Matrix,
+    piece: Piece,
+    [first, last]: [usize; 2],
+    precision: Precision,
+    words: &'a mut Vec<u32>,
+) -> &'a [u32] {
+    let size = (last - first).next_multiple_of(WIDTH) * steps(piece.depth, precision);
+    if words.is_empty() {
+        // The first piece is the largest.
+        *words = vec_of_words(size);
+    }
+    copy_strips::<WIDTH>(lanes, piece, first, precision, &mut words[..size]);
+    &words[..size]
+}
+
+/// The result, of which tasks write parts that do not overlap.
+#[derive(Clone, Copy)]
+struct Pointer(*mut f32);
+// SAFETY: see above.
+unsafe impl Send for Pointer {}
+unsafe impl Sync for Pointer {}
