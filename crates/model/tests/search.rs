@@ -187,28 +187,28 @@ fn a_batch_equals_its_sentences_one_by_one() {
 fn a_beam_is_sorted_and_its_scores_are_the_models() {
     let device = Device::flex();
     let model = model(&configs()[0], 31);
-    let options = DecodingConfig {
-        beam: 5,
-        length_penalty: 0.0,
-        ..Default::default()
-    };
     let mut counts = [0, 0];
-    for (source, hypotheses) in sentences()
-        .iter()
-        .zip(search_all(&model, &sentences(), &options, &device, |_| ()))
-    {
-        let longest = max_output_length(&options, source.len());
-        let cut_off = |hypothesis: &Hypothesis| hypothesis.tokens.len() == longest;
-        assert!(hypotheses.is_sorted_by_key(|hypothesis| (cut_off(hypothesis), -hypothesis.score)));
-        for hypothesis in hypotheses.iter().filter(|_| !source.is_empty()) {
-            let mut output = hypothesis.tokens.clone();
-            if !cut_off(hypothesis) {
-                output.push(EOS);
+    for beam in [1, 12] {
+        let options = DecodingConfig {
+            beam,
+            length_penalty: 0.0,
+            ..Default::default()
+        };
+        let found = search_all(&model, &sentences(), &options, &device, |_| ());
+        for (source, hypotheses) in sentences().iter().zip(found) {
+            let longest = max_output_length(&options, source.len());
+            let cut_off = |hypothesis: &Hypothesis| hypothesis.tokens.len() == longest;
+            assert!(hypotheses.is_sorted_by_key(|hypothesis| (cut_off(hypothesis), -hypothesis.score)));
+            for hypothesis in hypotheses.iter().filter(|_| !source.is_empty()) {
+                let mut output = hypothesis.tokens.clone();
+                if !cut_off(hypothesis) {
+                    output.push(EOS);
+                }
+                let expected = log_probability(&model, source, &output);
+                let found = hypothesis.log_probability;
+                assert!((found - expected).abs() < 1e-3, "{found} instead of {expected}");
+                counts[usize::from(cut_off(hypothesis))] += 1;
             }
-            let expected = log_probability(&model, source, &output);
-            let found = hypothesis.log_probability;
-            assert!((found - expected).abs() < 1e-3, "{found} instead of {expected}");
-            counts[usize::from(cut_off(hypothesis))] += 1;
         }
     }
     assert!(counts.iter().all(|count| *count > 0), "ended and cut off: {counts:?}");
