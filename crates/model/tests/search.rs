@@ -143,7 +143,7 @@ fn greedy(model: &Transformer, source: &[u32], options: &DecodingConfig) -> Vec<
         return tokens;
     }
     let padded = pad_sources(&[source], &device);
-    while tokens.len() < ember_model::search::max_output_length(options, source.len()) {
+    while tokens.len() < max_output_length(options, source.len()) {
         let input = [&[2], &tokens[..]].concat();
         let hidden = model.forward(
             &padded,
@@ -174,8 +174,7 @@ fn a_batch_equals_its_sentences_one_by_one() {
         let together = search_all(&model, &sentences(), &options, &device, |_| ());
         for (source, together) in sentences().iter().zip(together) {
             let alone = &search_all(&model, std::slice::from_ref(source), &options, &device, |_| ())[0];
-            let tokens =
-                |found: &[ember_model::search::Hypothesis]| found.iter().map(|h| h.tokens.clone()).collect::<Vec<_>>();
+            let tokens = |found: &[Hypothesis]| found.iter().map(|h| h.tokens.clone()).collect::<Vec<_>>();
             assert_eq!(tokens(alone), tokens(&together));
         }
     }
