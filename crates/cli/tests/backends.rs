@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Workplace;
+use common::{Outcome, Workplace, assert_same_run};
 
 /// Largest relative difference of two losses.
 const TOLERANCE: f64 = 1e-3;
@@ -66,6 +66,30 @@ fn wgpu_agrees_with_flex() {
         return;
     }
     assert_losses_agree(&work, "wgpu");
+}
+
+/// Dropout, both precisions, one thread and three: the same weights, states and metrics.
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let work = Workplace::new();
+    for precision in ["fp32", "bf16"] {
+        let run = |threads: &str| {
+            let folder = format!("runs/{precision}-{threads}");
+            let precision = format!("training.precision={precision}");
+            let stop = "training.stop_after=\"10u\"";
+            let arguments = ["train", "small.toml", "--device", "flex", "--run-dir", &folder];
+            let mut command = work.ember(&[&arguments[..], &["--set", &precision, "--set", stop]].concat());
+            Outcome::new(
+                command
+                    .env("RAYON_NUM_THREADS", threads)
+                    .output()
+                    .expect("the ember command"),
+            )
+            .ok();
+            work.path(&folder)
+        };
+        assert_same_run(&run("1"), &run("3"));
+    }
 }
 
 #[test]

@@ -358,3 +358,37 @@ fn errors_have_exit_code_1_and_arguments_2() {
         "nothing is written before the config is right"
     );
 }
+
+/// Needs no corpus: the folder that the config names is not there.
+#[test]
+fn bench_reports_training_and_decoding() {
+    let work = Workplace::new();
+    let arguments = [
+        "bench",
+        "small.toml",
+        "--device",
+        "flex",
+        "--seconds",
+        "0",
+        "--batch",
+        "2",
+    ];
+    let nowhere = ["--set", "data.train=nowhere/train", "--json"];
+    let outcome = work.run(&[&arguments[..], &nowhere].concat()).ok();
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("a JSON object");
+    assert_eq!(report["device"], "flex");
+    assert!(report["parameters"].as_u64().is_some_and(|count| count > 1000));
+    for key in ["target_tokens_per_second", "milliseconds_per_update"] {
+        assert!(
+            report["train"][key].as_f64().is_some_and(|value| value > 0.0),
+            "{report}"
+        );
+    }
+    let beams: Vec<_> = report["decode"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|d| (&d["beam"], &d["batch"]))
+        .collect();
+    assert_eq!(beams, [(&1.into(), &2.into()), (&5.into(), &2.into())]);
+}
