@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::{Workplace, assert_same_run, start, terminate, wait_at_most, wait_for_updates};
 
