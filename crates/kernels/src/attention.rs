@@ -11,7 +11,8 @@
 //!
 //! B batch, H heads, T queries, S keys, D model width, d_k = D / H.
 
-use std::sync::Arc;
+mod mask;
+pub mod reference;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -20,7 +21,6 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::prelude::*;
-use burn::tensor::activation::softmax;
 use rayon::prelude::*;
 
 use crate::autodiff::{record, register};
@@ -30,51 +30,8 @@ use crate::gemm::{Matrix, multiply_small};
 use crate::instructions::vectorized;
 use crate::numbers::{dot, exp, max, sum, uninitialized};
 
-/// Added to the score of a key that must not be seen; large enough that its weight is exactly zero.
-const HIDDEN: f32 = -1.0e9;
-
-/// Which keys a query sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mask {
-    /// The first `lengths[b]` keys of sentence b, at least one: what stands behind them is padding.
-    Padding(Arc<[usize]>),
-    /// Keys up to the query's own position: what comes later is hidden.
-    LookAhead,
-}
-
-impl Mask {
-    /// To be added to scores: 0 where a key is seen.
-    ///
-    /// # Shapes
-    /// - result: `[B, 1, 1, S]` for padding, `[1, 1, S, S]` for look-ahead
-    pub fn tensor(&self, keys: usize, device: &Device) -> Tensor<4> {
-        let seen = |seen: bool| if seen { 0.0 } else { HIDDEN };
-        let (values, shape): (Vec<f32>, _) = match self {
-            Self::Padding(lengths) => (
-                lengths
-                    .iter()
-                    .flat_map(|length| (0..keys).map(move |key| seen(key < *length)))
-                    .collect(),
-                [lengths.len(), 1, 1, keys],
-            ),
-            Self::LookAhead => (
-                (0..keys)
-                    .flat_map(|query| (0..keys).map(move |key| seen(key <= query)))
-                    .collect(),
-                [1, 1, keys, keys],
-            ),
-        };
-        Tensor::from_data(TensorData::new(values, shape), device)
-    }
-
-    /// Keys that the last query of a sentence sees; no other query sees more.
-    fn seen(&self, sentence: usize, keys: usize) -> usize {
-        match self {
-            Self::Padding(lengths) => lengths[sentence],
-            Self::LookAhead => keys,
-        }
-    }
-}
+pub use mask::Mask;
+pub use reference::{attention_weights, merge_heads, split_heads};
 
 /// Where queries, keys and values come from.
 #[derive(Debug, Clone)]
@@ -104,7 +61,7 @@ pub fn attention(projections: Projections, mask: &Mask, heads: Heads) -> Tensor<
         Projections::Own(rows) | Projections::Memory(rows, _) => rows.device(),
     };
     if !is_fused(&device) {
-        return reference(projections, mask, heads);
+        return reference::attention(projections, mask, heads);
     }
     Tensor::from_dispatch(match projections {
         Projections::Own(rows) => Dispatch::self_attention_kernel(rows.into_dispatch(), mask.clone(), heads),
@@ -112,53 +69,6 @@ pub fn attention(projections: Projections, mask: &Mask, heads: Heads) -> Tensor<
             Dispatch::attention_kernel(query.into_dispatch(), memory.into_dispatch(), mask.clone(), heads)
         }
     })
-}
-
-/// The same in plain Burn operations.
-pub fn reference(projections: Projections, mask: &Mask, heads: Heads) -> Tensor<3> {
-    let [query, key, value] = match projections {
-        Projections::Own(rows) => rows.chunk(3, 2).try_into().expect("three parts"),
-        Projections::Memory(query, memory) => {
-            let [key, value]: [_; 2] = memory.chunk(2, 2).try_into().expect("two parts");
-            [query, key, value]
-        }
-    };
-    let [_, keys, _] = key.dims();
-    let mask = mask.tensor(keys, &query.device());
-    let split = |x| split_heads(x, heads.count);
-    let weights = attention_weights(split(query), split(key), Some(mask));
-    merge_heads(heads.dropout.apply(weights).matmul(split(value)))
-}
-
-/// P in plain Burn operations: how much each query takes from each key; every row adds up to 1.
-///
-/// # Shapes
-/// - `query`: `[B, H, T, d_k]`, `key`: `[B, H, S, d_k]`
-/// - `mask`: added to the scores, broadcast to `[B, H, T, S]`; see [`Mask::tensor`]
-/// - result: `[B, H, T, S]`
-pub fn attention_weights(query: Tensor<4>, key: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
-    let [_, _, _, d_k] = query.dims();
-    let query = query.div_scalar((d_k as f64).sqrt());
-    let scores = query.matmul(key.transpose()); // [B, H, T, S]
-    softmax(
-        match mask {
-            Some(mask) => scores + mask,
-            None => scores,
-        },
-        3,
-    )
-}
-
-/// `[B, L, D]` to `[B, H, L, d_k]`.
-pub fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
-    let [batch, length, d_model] = x.dims();
-    x.reshape([batch, length, heads, d_model / heads]).swap_dims(1, 2)
-}
-
-/// `[B, H, L, d_k]` to `[B, L, D]`.
-pub fn merge_heads(x: Tensor<4>) -> Tensor<3> {
-    let [batch, heads, length, d_k] = x.dims();
-    x.swap_dims(1, 2).reshape([batch, length, heads * d_k])
 }
 
 /// The fused operations, see [`attention`].

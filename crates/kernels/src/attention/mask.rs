@@ -1,0 +1,51 @@
+//! Which keys a query sees.
+
+use std::sync::Arc;
+
+use burn::prelude::*;
+
+/// Added to the score of a key that must not be seen; large enough that its weight is exactly zero.
+const HIDDEN: f32 = -1.0e9;
+
+/// Which keys a query sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mask {
+    /// The first `lengths[b]` keys of sentence b, at least one: what stands behind them is padding.
+    Padding(Arc<[usize]>),
+    /// Keys up to the query's own position: what comes later is hidden.
+    LookAhead,
+}
+
+impl Mask {
+    /// To be added to scores: 0 where a key is seen.
+    ///
+    /// # Shapes
+    /// - result: `[B, 1, 1, S]` for padding, `[1, 1, S, S]` for look-ahead
+    pub fn tensor(&self, keys: usize, device: &Device) -> Tensor<4> {
+        let seen = |seen: bool| if seen { 0.0 } else { HIDDEN };
+        let (values, shape): (Vec<f32>, _) = match self {
+            Self::Padding(lengths) => (
+                lengths
+                    .iter()
+                    .flat_map(|length| (0..keys).map(move |key| seen(key < *length)))
+                    .collect(),
+                [lengths.len(), 1, 1, keys],
+            ),
+            Self::LookAhead => (
+                (0..keys)
+                    .flat_map(|query| (0..keys).map(move |key| seen(key <= query)))
+                    .collect(),
+                [1, 1, keys, keys],
+            ),
+        };
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// Keys that the last query of a sentence sees; no other query sees more.
+    pub(super) fn seen(&self, sentence: usize, keys: usize) -> usize {
+        match self {
+            Self::Padding(lengths) => lengths[sentence],
+            Self::LookAhead => keys,
+        }
+    }
+}
