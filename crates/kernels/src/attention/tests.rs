@@ -53,7 +53,7 @@ fn case(sizes: Sizes, dropout: Dropout, layout: Layout, scale: f32) -> Case {
             .map(|input| input.lying(layout).up_to(scale))
             .collect(),
         fused: run(attention),
-        reference: run(reference),
+        reference: run(reference::attention),
         bound: 1e-5,
     }
 }
