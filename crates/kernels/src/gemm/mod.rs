@@ -175,37 +175,16 @@ impl Product<'_> {
     }
 }
 
-/// `result = factor * left * right`, or added to `result`, on this thread. For small matrices whose rows may stand far apart.
+/// `result = factor * left * right`, on this thread. For small matrices, whose rows may stand far apart: those of the
+/// result begin `row_stride` numbers apart.
+///
+/// # Panics
+/// If sizes do not fit.
 pub fn multiply_small(left: Matrix, right: Matrix, factor: f32, result: &mut [f32], row_stride: usize) {
-    debug_assert_eq!(left.columns, right.rows);
-    debug_assert!(result.len() >= (left.rows - 1) * row_stride + right.columns);
-    // SAFETY: both matrices were checked against their slices, and so was the result.
-    unsafe {
-        gemm::gemm(
-            left.rows,
-            right.columns,
-            left.columns,
-            result.as_mut_ptr(),
-            1,
-            row_stride as isize,
-            false,
-            left.data.as_ptr(),
-            left.column_stride as isize,
-            left.row_stride as isize,
-            right.data.as_ptr(),
-            right.column_stride as isize,
-            right.row_stride as isize,
-            0.0,
-            factor,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+    by_crate(left, right, [0.0, factor], result, row_stride, gemm::Parallelism::None);
 }
 
-/// By the crate `gemm`.
+/// A product without instructions of our own.
 fn portable(product: &Product, result: &mut [f32], row_stride: usize) {
     let (left, right) = (product.left, product.right.matrix);
     if let Start::Bias(bias) = product.start {
@@ -213,8 +192,35 @@ fn portable(product: &Product, result: &mut [f32], row_stride: usize) {
             row[..bias.len()].copy_from_slice(bias);
         }
     }
-    let add = !matches!(product.start, Start::Zero);
-    // SAFETY: both matrices were checked against their slices when they were made, and the result by the caller.
+    let kept = if matches!(product.start, Start::Zero) { 0.0 } else { 1.0 };
+    by_crate(
+        left,
+        right,
+        [kept, 1.0],
+        result,
+        row_stride,
+        gemm::Parallelism::Rayon(0),
+    );
+}
+
+/// `result = kept * result + factor * left * right`, by the crate `gemm`.
+fn by_crate(
+    left: Matrix,
+    right: Matrix,
+    [kept, factor]: [f32; 2],
+    result: &mut [f32],
+    row_stride: usize,
+    parallelism: gemm::Parallelism,
+) {
+    assert_eq!(
+        left.columns, right.rows,
+        "columns of the left factor against rows of the right one"
+    );
+    if left.rows == 0 || right.columns == 0 {
+        return;
+    }
+    assert!(row_stride >= right.columns && result.len() >= (left.rows - 1) * row_stride + right.columns);
+    // SAFETY: both matrices were checked against their slices when they were made, and the result just now.
     unsafe {
         gemm::gemm(
             left.rows,
@@ -223,19 +229,19 @@ fn portable(product: &Product, result: &mut [f32], row_stride: usize) {
             result.as_mut_ptr(),
             1,
             row_stride as isize,
-            add,
+            kept != 0.0,
             left.data.as_ptr(),
             left.column_stride as isize,
             left.row_stride as isize,
             right.data.as_ptr(),
             right.column_stride as isize,
             right.row_stride as isize,
-            if add { 1.0 } else { 0.0 },
-            1.0,
+            kept,
+            factor,
             false,
             false,
             false,
-            gemm::Parallelism::Rayon(0),
+            parallelism,
         );
     }
 }

@@ -142,6 +142,39 @@ fn the_number_of_threads_changes_no_bit() {
     }
 }
 
+/// What machines without AVX-512 run.
+#[test]
+fn the_portable_product_agrees_and_does_not_depend_on_threads() {
+    let [m, n, k] = [301, 257, 700];
+    let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
+    let bias = numbers(n, 7);
+    for start in [Start::Zero, Start::Result, Start::Bias(&bias)] {
+        let right = Right::new(Matrix::new(&b, [n, k]).t(), Precision::Fp32);
+        let product = Product {
+            left: Matrix::new(&a, [k, m]).t(),
+            right: &right,
+            start,
+        };
+        let mut expected = vec![0.5; m * n];
+        product.write(&mut expected);
+        let found = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut result = vec![0.5; m * n];
+                portable(&product, &mut result, n);
+                result
+            })
+        };
+        let one = found(1);
+        assert!(
+            one.iter()
+                .zip(&expected)
+                .all(|(one, expected)| (one - expected).abs() < 1e-4)
+        );
+        assert!(one == found(3), "the bits depend on the number of threads");
+    }
+}
+
 #[test]
 fn small_products_with_strides() {
     let (a, b) = (numbers(5 * 40, 7), numbers(9 * 40, 8));
