@@ -13,7 +13,7 @@ use ember_data::{NoProgress, TokenizerConfig, TokenizerKind};
 fn vectors() -> Option<PathBuf> {
     let folder = match std::env::var_os("EMBER_SHARED_DATA") {
         Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        None => PathBuf::from("../../../shared/data"),
     };
     let found = folder.join("vectors/subword-nmt").is_dir();
     if !found {

@@ -174,7 +174,7 @@ pub trait AdamKernel: Backend {
 }
 
 impl<B: Cpu> AdamKernel for B {
-    /// In f64 over pieces of a fixed size, so that threads do not matter.
+    /// Pieces of a fixed size in fp32, so that threads do not matter, and their sum in f64.
     fn squares_kernel(x: FloatTensor<B>) -> FloatTensor<B> {
         let x = B::contiguous(x);
         let pieces: Vec<f32> = B::values(&x).par_chunks(CHUNK).map(squares).collect();
@@ -192,6 +192,8 @@ impl<B: Cpu> AdamKernel for B {
         let shape = weight.shape();
         let [mut weight, mut mean, mut square] = [weight, mean, square].map(B::into_values);
         let gradient = B::contiguous(gradient);
+        let sizes = [mean.len(), square.len(), B::values(&gradient).len()];
+        assert_eq!(sizes, [weight.len(); 3], "numbers of means, squares and gradients");
         let numbers = Numbers::new(&step);
         let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
         let gradients = B::values(&gradient).par_chunks(CHUNK);
@@ -217,6 +219,12 @@ impl<B: Cpu> AdamKernel for B {
         let shape = weight.shape();
         let [mut weight, mut mean, mut square, mut average] = [weight, mean, square, average].map(B::into_values);
         let gradient = B::contiguous(gradient);
+        let sizes = [mean.len(), square.len(), average.len(), B::values(&gradient).len()];
+        assert_eq!(
+            sizes,
+            [weight.len(); 4],
+            "numbers of means, squares, averages and gradients"
+        );
         let numbers = Numbers::new(&step);
         let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
         let gradients = B::values(&gradient).par_chunks(CHUNK);

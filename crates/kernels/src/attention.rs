@@ -200,6 +200,10 @@ impl<B: Cpu> Attention<B> {
             d_model,
             ..
         } = layout;
+        assert!(
+            mask != Mask::LookAhead || queries == keys,
+            "{queries} queries that look at {keys} keys"
+        );
         let query_values = B::values(&query);
         let key_values = memory.as_ref().map_or(query_values, B::values);
         let mut output = uninitialized(batch * queries * d_model);

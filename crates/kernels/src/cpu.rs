@@ -98,44 +98,59 @@ pub fn is_fused(device: &Device) -> bool {
     matches!(inner, DispatchDevice::Flex(_) | DispatchDevice::NdArray(_)) && !REFERENCE_ONLY.load(Ordering::Relaxed)
 }
 
-/// Looks for work, some ten nanoseconds each, before an idle thread lets other processes have the core.
-const PATIENCE: u32 = 256;
-
-/// Does work that consists of many operations. Where they run fused it is done on a thread of the pool, and the other
-/// threads stay awake until it ends: an operation takes about as long as it takes to wake them.
+/// Does work that consists of many operations: where they run fused on a thread of the pool, so that each operation
+/// shares its tasks out from within, and otherwise on this thread.
+///
+/// One work at a time is on the pool. Two could come to lie on one thread's stack, where the lower one waits for the
+/// upper one, with whatever it holds.
 pub fn together<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
-    if !is_fused(device) {
-        return work();
-    }
-    /// Tells the other threads, also if the work panics.
-    struct Done<'a>(&'a AtomicBool);
-    impl Drop for Done<'_> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    /// Gives the pool free, also if the work panics.
+    struct Taken;
+    impl Drop for Taken {
         fn drop(&mut self) {
-            self.0.store(true, Ordering::Release);
+            TAKEN.store(false, Ordering::Release);
         }
     }
-    let done = AtomicBool::new(false);
-    rayon::scope(|scope| {
-        let own = rayon::current_thread_index();
-        let done = &done;
-        scope.spawn_broadcast(move |_, context| {
-            let mut idle = 0u32;
-            while Some(context.index()) != own && !done.load(Ordering::Acquire) {
-                if rayon::yield_now() == Some(rayon::Yield::Idle) {
-                    idle += 1;
-                    std::hint::spin_loop();
-                    if idle.is_multiple_of(PATIENCE) {
-                        std::thread::yield_now(); // another process may need the core more
-                    }
-                }
-            }
-        });
-        let _done = Done(done);
-        work()
-    })
+    if !is_fused(device) || TAKEN.swap(true, Ordering::Acquire) {
+        return work();
+    }
+    let _taken = Taken;
+    rayon::scope(|_| work())
 }
 
 /// Ids of an integer tensor of such a device.
 pub(crate) fn ids<const D: usize>(tensor: Tensor<D, Int>) -> Vec<u32> {
-    tensor.into_data().iter::<i64>().map(|id| id as u32).collect()
+    tensor
+        .into_data()
+        .iter::<i64>()
+        .map(|id| u32::try_from(id).expect("an id"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+
+    /// Works beside each other, inside each other and inside parallel loops all come to their end, and a panic frees
+    /// the pool.
+    #[test]
+    fn works_together_come_to_an_end() {
+        let device = Device::flex();
+        let count = |numbers: usize| together(&device, || (0..numbers).into_par_iter().map(|x| x % 7).sum::<usize>());
+        let expected = count(10_000);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..200).for_each(|_| assert_eq!(count(10_000), expected)));
+            }
+        });
+        let sums: Vec<usize> = (0..64).into_par_iter().map(|_| count(10_000)).collect();
+        assert!(sums.iter().all(|sum| *sum == expected));
+        assert_eq!(together(&device, || count(10_000)), expected);
+        let panicked = std::panic::catch_unwind(|| together(&Device::flex(), || panic!("on purpose")));
+        assert!(panicked.is_err());
+        assert_eq!(count(10_000), expected);
+    }
 }

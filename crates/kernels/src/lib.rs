@@ -23,9 +23,9 @@
 //!
 //! Results do not depend on the number of threads: sums are taken over pieces of a fixed size, in a fixed order.
 
-// Kernels take what they compute with, slice by slice, and walk several slices by one index.
 // Burn's hint to use Flex instead of NdArray; both are offered.
 #![allow(deprecated)]
+// Kernels take what they compute with, slice by slice, and walk several slices by one index.
 #![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
 
 pub mod activation;

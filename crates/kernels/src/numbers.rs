@@ -85,11 +85,17 @@ pub fn exp(x: f32) -> f32 {
     power * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
-/// A buffer whose contents are arbitrary: every caller writes all of it.
+/// A number of which any bits are one.
+pub trait Plain: Copy {}
+impl Plain for f32 {}
+impl Plain for u32 {}
+
+/// A buffer that holds what was in its memory before: zeroing the hundreds of megabytes of an update would cost a tenth of
+/// its time. A number is to be read only where it was written; what a mask hides is never read.
 #[allow(clippy::uninit_vec)]
-pub fn uninitialized(len: usize) -> Vec<f32> {
+pub fn uninitialized<T: Plain>(len: usize) -> Vec<T> {
     let mut buffer = Vec::with_capacity(len);
-    // SAFETY: the capacity is there, any bits are an f32, and callers write before they read.
+    // SAFETY: the capacity is there, there is nothing to drop, and nothing is read before it is written.
     unsafe { buffer.set_len(len) };
     buffer
 }

@@ -182,6 +182,7 @@ impl<B: Cpu> Rows<B> {
     fn loss(&self, mut gradients: Option<&mut [Vec<f32>; 2]>) -> FloatTensor<B> {
         let hidden = B::values(&self.hidden);
         let [rows, width] = [self.hidden.shape()[0], self.hidden.shape()[1]];
+        assert!(rows > 0, "a loss of no rows");
         let shape = self.weight.shape();
         let stored = Matrix::new(B::values(&self.weight), [shape[0], shape[1]]);
         // [R, V]

@@ -42,7 +42,6 @@ pub fn add_and_norm(norm: &LayerNorm, x: Tensor<3>, y: Tensor<3>, dropout: Dropo
             y.into_dispatch(),
             norm.gamma.val().into_dispatch(),
             beta.val().into_dispatch(),
-            EPSILON,
             dropout,
         )),
         _ => norm.forward(x + dropout.apply(y)),
@@ -59,7 +58,6 @@ pub fn norm(norm: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
             x.into_dispatch(),
             norm.gamma.val().into_dispatch(),
             beta.val().into_dispatch(),
-            EPSILON,
         )),
         _ => norm.forward(x),
     }
@@ -81,12 +79,7 @@ pub fn add(x: Tensor<3>, y: Tensor<3>, dropout: Dropout) -> Tensor<3> {
 #[backend_extension(Flex, NdArray, Autodiff)]
 pub trait ResidualKernel: Backend {
     /// See [`norm`].
-    fn norm_kernel(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> FloatTensor<Self>;
+    fn norm_kernel(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// See [`add_and_norm`].
     fn add_norm_kernel(
@@ -94,7 +87,6 @@ pub trait ResidualKernel: Backend {
         y: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        epsilon: f64,
         dropout: Dropout,
     ) -> FloatTensor<Self>;
 
@@ -103,8 +95,8 @@ pub trait ResidualKernel: Backend {
 }
 
 impl<B: Cpu> ResidualKernel for B {
-    fn norm_kernel(x: FloatTensor<B>, gamma: FloatTensor<B>, beta: FloatTensor<B>, epsilon: f64) -> FloatTensor<B> {
-        Normalized::<B>::new(x, None, gamma, epsilon, Dropout::OFF).output(beta)
+    fn norm_kernel(x: FloatTensor<B>, gamma: FloatTensor<B>, beta: FloatTensor<B>) -> FloatTensor<B> {
+        Normalized::<B>::new(x, None, gamma, Dropout::OFF).output(beta)
     }
 
     fn add_norm_kernel(
@@ -112,15 +104,15 @@ impl<B: Cpu> ResidualKernel for B {
         y: FloatTensor<B>,
         gamma: FloatTensor<B>,
         beta: FloatTensor<B>,
-        epsilon: f64,
         dropout: Dropout,
     ) -> FloatTensor<B> {
-        Normalized::<B>::new(x, Some(y), gamma, epsilon, dropout).output(beta)
+        Normalized::<B>::new(x, Some(y), gamma, dropout).output(beta)
     }
 
     fn add_kernel(x: FloatTensor<B>, y: FloatTensor<B>, dropout: Dropout) -> FloatTensor<B> {
         let shape = x.shape();
         let (mut x, y) = (B::into_values(x), B::contiguous(y));
+        assert_eq!(x.len(), B::values(&y).len(), "numbers of x and y");
         x.par_chunks_mut(CHUNK)
             .zip(B::values(&y).par_chunks(CHUNK))
             .enumerate()
@@ -132,15 +124,10 @@ impl<B: Cpu> ResidualKernel for B {
 }
 
 impl<B: Cpu, C: CheckpointStrategy> ResidualKernel for Autodiff<B, C> {
-    fn norm_kernel(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> FloatTensor<Self> {
+    fn norm_kernel(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
         let ((x, x_guard), (gamma, gamma_guard)) = (x.into_parts(), gamma.into_parts());
         let (beta, beta_guard) = beta.into_parts();
-        let normalized = Normalized::<B>::new(x, None, gamma, epsilon, Dropout::OFF);
+        let normalized = Normalized::<B>::new(x, None, gamma, Dropout::OFF);
         let output = normalized.output(beta);
         record::<B, C, _, _, 3>(AddNormStep, [x_guard, gamma_guard, beta_guard], output, || normalized)
     }
@@ -150,12 +137,11 @@ impl<B: Cpu, C: CheckpointStrategy> ResidualKernel for Autodiff<B, C> {
         y: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        epsilon: f64,
         dropout: Dropout,
     ) -> FloatTensor<Self> {
         let ((x, x_guard), (y, y_guard)) = (x.into_parts(), y.into_parts());
         let ((gamma, gamma_guard), (beta, beta_guard)) = (gamma.into_parts(), beta.into_parts());
-        let normalized = Normalized::<B>::new(x, Some(y), gamma, epsilon, dropout);
+        let normalized = Normalized::<B>::new(x, Some(y), gamma, dropout);
         let output = normalized.output(beta);
         let guards = [x_guard, gamma_guard, beta_guard, y_guard];
         record::<B, C, _, _, 4>(AddNormStep, guards, output, || normalized)
@@ -223,18 +209,10 @@ struct Normalized<B: Cpu> {
     scales: FloatTensor<B>,
     gamma: FloatTensor<B>,
     dropout: Dropout,
-    /// Whether there is a y.
-    adds: bool,
 }
 
 impl<B: Cpu> Normalized<B> {
-    fn new(
-        x: FloatTensor<B>,
-        y: Option<FloatTensor<B>>,
-        gamma: FloatTensor<B>,
-        epsilon: f64,
-        dropout: Dropout,
-    ) -> Self {
+    fn new(x: FloatTensor<B>, y: Option<FloatTensor<B>>, gamma: FloatTensor<B>, dropout: Dropout) -> Self {
         let (x, gamma) = (B::contiguous(x), B::contiguous(gamma));
         let y = y.map(B::contiguous);
         let width = gamma.shape()[0];
@@ -250,14 +228,13 @@ impl<B: Cpu> Normalized<B> {
             let begin = block * ROWS * width;
             let x = &values[begin..][..rows.len()];
             let y = y.as_ref().map(|y| &B::values(y)[begin..][..rows.len()]);
-            normalize(x, y, rows, scales, epsilon as f32, dropout, begin);
+            normalize(x, y, rows, scales, dropout, begin);
         });
         Self {
             rows: B::tensor(rows, x.shape()),
             scales: B::tensor(scales, Shape::new([count])),
             gamma,
             dropout,
-            adds: y.is_some(),
         }
     }
 
@@ -284,7 +261,7 @@ impl<B: Cpu> Normalized<B> {
         let width = gamma.len();
         let mut x = uninitialized(rows.len());
         // The gradient of y is that of x where nothing is dropped.
-        let apart = self.adds && !self.dropout.is_off();
+        let apart = !self.dropout.is_off();
         let mut y = if apart { uninitialized(rows.len()) } else { Vec::new() };
         let x_blocks = x.par_chunks_mut(ROWS * width).enumerate();
         let sums: Vec<[Vec<f32>; 2]> = x_blocks
@@ -352,7 +329,6 @@ vectorized! {
         y: Option<&[f32]>,
         rows: &mut [f32],
         scales: &mut [f32],
-        epsilon: f32,
         dropout: Dropout,
         index: usize,
     ) {
@@ -373,7 +349,7 @@ vectorized! {
             for z in row.iter_mut() {
                 *z -= mean;
             }
-            *scale = 1.0 / (dot(row, row) / width as f32 + epsilon).sqrt();
+            *scale = 1.0 / (dot(row, row) / width as f32 + EPSILON as f32).sqrt();
             for z in row.iter_mut() {
                 *z *= *scale;
             }

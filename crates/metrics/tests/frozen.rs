@@ -2,7 +2,7 @@
 //!
 //! `EMBER_FROZEN_JSON` names another file of the same kind, for a differential test on more text.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use ember_metrics::{Bleu, Chrf, Ter, VARIABLE_REFERENCES};
 use serde_json::Value;
@@ -12,9 +12,9 @@ const TOLERANCE: f64 = 1e-9;
 type References = Vec<Vec<Option<String>>>;
 
 fn frozen() -> Value {
-    let file = match std::env::var_os("EMBER_FROZEN_JSON") {
+    let file: PathBuf = match std::env::var_os("EMBER_FROZEN_JSON") {
         Some(file) => file.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/frozen.json"),
+        None => "tests/frozen.json".into(),
     };
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_str(&text).unwrap()

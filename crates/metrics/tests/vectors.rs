@@ -17,7 +17,7 @@ const TER_LINES: usize = 500;
 fn vectors() -> Option<PathBuf> {
     let shared = match std::env::var_os("EMBER_SHARED_DATA") {
         Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        None => PathBuf::from("../../../shared/data"),
     };
     let vectors = shared.join("vectors");
     if !vectors.is_dir() {

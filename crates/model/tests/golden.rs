@@ -3,7 +3,6 @@
 //! scripts/golden_transformer.py writes the files in golden/; PyTorch is not needed here.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -143,7 +142,7 @@ struct Golden {
 
 impl Golden {
     fn read(variant: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{variant}.safetensors"));
+        let path = format!("tests/golden/{variant}.safetensors");
         let bytes = std::fs::read(&path).expect("the golden file is part of the repository");
         let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
         let settings = header.metadata().clone().expect("hyper-parameters");

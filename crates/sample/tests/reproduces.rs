@@ -12,11 +12,7 @@ use std::sync::LazyLock;
 static CORPUS: LazyLock<Corpus> = LazyLock::new(|| generate(SEED));
 
 fn committed(name: &str) -> io::Result<String> {
-    std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../data/sample")
-            .join(name),
-    )
+    std::fs::read_to_string(Path::new("../../data/sample").join(name))
 }
 
 fn english(pairs: &[Pair]) -> HashSet<&str> {

@@ -44,7 +44,11 @@ impl Mask {
     /// Keys that the last query of a sentence sees; no other query sees more.
     pub(super) fn seen(&self, sentence: usize, keys: usize) -> usize {
         match self {
-            Self::Padding(lengths) => lengths[sentence],
+            Self::Padding(lengths) => {
+                let seen = lengths[sentence];
+                assert!((1..=keys).contains(&seen), "{seen} of {keys} keys");
+                seen
+            }
             Self::LookAhead => keys,
         }
     }

@@ -1,10 +1,9 @@
 //! Matrix products, which are nine tenths of a training step.
 //!
 //! On CPUs with AVX-512 they are our own ([`avx512`]): operands of fp32, or rounded to bf16 with sums in fp32. On all
-//! others the crate `gemm` multiplies, in fp32.
+//! others, and for the small ones inside attention, the crate `gemm` multiplies, in fp32.
 //!
-//! A number of the result is a sum over `k` in steps of a fixed size, each in ascending order, so that it does not
-//! depend on the number of threads.
+//! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -17,7 +16,8 @@ pub enum Precision {
     /// Not at all.
     #[default]
     Fp32,
-    /// To bf16, 8 bits of mantissa, where the machine multiplies such numbers; else as [`Precision::Fp32`].
+    /// To bf16, 8 bits of mantissa, where the machine multiplies such numbers; else as [`Precision::Fp32`]. Products
+    /// inside attention are not rounded.
     Bf16,
 }
 
@@ -84,6 +84,17 @@ impl<'a> Matrix<'a> {
             column_stride: self.row_stride,
             ..self
         }
+    }
+}
+
+/// Numbers from the first of a matrix to its last, that one included; what unsafe code below relies on.
+fn extent([rows, columns]: [usize; 2], row_stride: usize) -> usize {
+    match rows.checked_sub(1) {
+        None => 0,
+        Some(before) => before
+            .checked_mul(row_stride)
+            .and_then(|begin| begin.checked_add(columns))
+            .expect("a matrix that memory can hold"),
     }
 }
 
@@ -162,7 +173,7 @@ impl Product<'_> {
         if rows == 0 || columns == 0 {
             return;
         }
-        assert!(row_stride >= columns && result.len() >= (rows - 1) * row_stride + columns);
+        assert!(row_stride >= columns && result.len() >= extent([rows, columns], row_stride));
         if let Start::Bias(bias) = self.start {
             assert_eq!(bias.len(), columns, "numbers of the bias");
         }
@@ -219,7 +230,7 @@ fn by_crate(
     if left.rows == 0 || right.columns == 0 {
         return;
     }
-    assert!(row_stride >= right.columns && result.len() >= (left.rows - 1) * row_stride + right.columns);
+    assert!(row_stride >= right.columns && result.len() >= extent([left.rows, right.columns], row_stride));
     // SAFETY: both matrices were checked against their slices when they were made, and the result just now.
     unsafe {
         gemm::gemm(

@@ -173,11 +173,9 @@ impl Transformer {
             .iter()
             .map(|layer| layer.start(memory.clone(), beam, max_length))
             .collect();
-        {
-            let [_, length] = source.ids.dims();
-            let mask = source.mask.tensor(length, &source.ids.device());
-            DecoderCache::new(layers, mask, beam)
-        }
+        let [_, length] = source.ids.dims();
+        let mask = source.mask.tensor(length, &source.ids.device());
+        DecoderCache::new(layers, mask, beam)
     }
 
     /// One step of the search: logits of the next token for each row, and the cache grows by one position.

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use self::pack::Lines;
 use self::tile::Tile;
 use super::{Matrix, Precision, Product, Start};
+use crate::numbers::uninitialized;
 
 /// Rows of a tile.
 const TILE_ROWS: usize = 12;
@@ -49,7 +50,7 @@ impl<const WIDTH: usize> Strips<WIDTH> {
     /// Copies a factor on all threads. Its lanes are the rows of `lanes`.
     fn new(lanes: Matrix, precision: Precision) -> Self {
         let count = lanes.rows.div_ceil(WIDTH);
-        let mut words = vec_of_words(count * WIDTH * steps(lanes.columns, precision));
+        let mut words = uninitialized(count * WIDTH * steps(lanes.columns, precision));
         let mut rest = &mut words[..];
         for piece in Piece::all(lanes.columns) {
             let size = WIDTH * steps(piece.depth, precision);
@@ -125,15 +126,6 @@ fn steps(depth: usize, precision: Precision) -> usize {
         Precision::Fp32 => depth,
         Precision::Bf16 => depth.div_ceil(2),
     }
-}
-
-/// Words whose bits are arbitrary: every caller writes all of them.
-#[allow(clippy::uninit_vec)]
-fn vec_of_words(len: usize) -> Vec<u32> {
-    let mut words = Vec::with_capacity(len);
-    // SAFETY: the capacity is there, any bits are a u32, and callers write before they read.
-    unsafe { words.set_len(len) };
-    words
 }
 
 /// `result = left * right + start`, on all threads.
@@ -299,7 +291,7 @@ fn copied<'a, const WIDTH: usize>(
     let size = (last - first).next_multiple_of(WIDTH) * steps(piece.depth, precision);
     if words.is_empty() {
         // The first piece is the largest.
-        *words = vec_of_words(size);
+        *words = uninitialized(size);
     }
     copy_strips::<WIDTH>(lanes, piece, first, precision, &mut words[..size]);
     &words[..size]
@@ -308,6 +300,6 @@ fn copied<'a, const WIDTH: usize>(
 /// The result, of which tasks write parts that do not overlap.
 #[derive(Clone, Copy)]
 struct Pointer(*mut f32);
-// SAFETY: see above.
+// SAFETY: tasks write parts that do not overlap, while `multiply` holds the only reference to the result.
 unsafe impl Send for Pointer {}
 unsafe impl Sync for Pointer {}

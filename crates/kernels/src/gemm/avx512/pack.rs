@@ -41,7 +41,7 @@ impl Lines<'_> {
         // SAFETY: by the caller.
         unsafe {
             self.copy::<WIDTH>(words, self.depth, |step, half, mask| {
-                let from = self.data.as_ptr().add(step * self.depth_stride + half * 16);
+                let from = self.data.as_ptr().wrapping_add(step * self.depth_stride + half * 16);
                 _mm512_castps_si512(_mm512_maskz_loadu_ps(mask, from))
             });
         }
@@ -53,12 +53,15 @@ impl Lines<'_> {
         // SAFETY: by the caller.
         unsafe {
             self.copy::<WIDTH>(words, self.depth.div_ceil(2), |step, half, mask| {
-                let from = self.data.as_ptr().add(2 * step * self.depth_stride + half * 16);
+                let from = self
+                    .data
+                    .as_ptr()
+                    .wrapping_add(2 * step * self.depth_stride + half * 16);
                 let low = rounded(_mm512_maskz_loadu_ps(mask, from));
                 if 2 * step + 1 == self.depth {
                     return low;
                 }
-                let high = rounded(_mm512_maskz_loadu_ps(mask, from.add(self.depth_stride)));
+                let high = rounded(_mm512_maskz_loadu_ps(mask, from.wrapping_add(self.depth_stride)));
                 _mm512_or_si512(low, _mm512_slli_epi32::<16>(high))
             });
         }
@@ -136,7 +139,7 @@ impl Lines<'_> {
             self.transpose::<WIDTH>(words, self.depth.div_ceil(2), |line, step| {
                 let masks = lane_masks(32.min(self.depth - 2 * step));
                 let low = _mm512_maskz_loadu_ps(masks[0], line.add(2 * step));
-                let high = _mm512_maskz_loadu_ps(masks[1], line.add(2 * step + 16));
+                let high = _mm512_maskz_loadu_ps(masks[1], line.wrapping_add(2 * step + 16));
                 std::mem::transmute(_mm512_cvtne2ps_pbh(high, low))
             });
         }

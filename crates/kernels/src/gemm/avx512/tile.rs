@@ -95,10 +95,10 @@ impl Tile {
                     let sum = if self.initial.is_null() {
                         sum
                     } else {
-                        let initial = self.initial.add(row * self.initial_stride + half * 16);
+                        let initial = self.initial.wrapping_add(row * self.initial_stride + half * 16);
                         _mm512_add_ps(sum, _mm512_maskz_loadu_ps(masks[half], initial))
                     };
-                    let to = self.to.add(row * self.to_stride + half * 16);
+                    let to = self.to.wrapping_add(row * self.to_stride + half * 16);
                     if self.columns == TILE_COLUMNS {
                         _mm512_storeu_ps(to, sum);
                     } else {
