@@ -24,7 +24,12 @@ impl Subscriber for Warnings {
     fn event(&self, event: &Event<'_>) {
         let mut message = Message::default();
         event.record(&mut message);
-        print_to_stderr(&format!("warning: {}", message.0));
+        let level = if *event.metadata().level() == Level::ERROR {
+            "error"
+        } else {
+            "warning"
+        };
+        print_to_stderr(&format!("{level}: {}", message.0));
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {

@@ -70,10 +70,14 @@ pub fn average(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
     for &update in &updates {
         let folder = files::folder(&run.checkpoints(), update);
         let manifest = files::verify(&folder)?;
-        let model_blake3 = manifest.files.get(MODEL_FILE).map(|entry| entry.blake3.clone());
+        let model = manifest.files.get(MODEL_FILE).ok_or_else(|| CheckpointError::Damaged {
+            path: folder.clone(),
+            message: format!("its manifest names no {MODEL_FILE}"),
+            hint: "remove this checkpoint: it was not written by a training".into(),
+        })?;
         checkpoints.push(Part {
             update,
-            model_blake3: model_blake3.unwrap_or_default(),
+            model_blake3: model.blake3.clone(),
         });
         folders.push(folder);
     }

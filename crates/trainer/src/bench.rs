@@ -1,13 +1,14 @@
 //! How fast a config's model trains and translates, on batches that are made up.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use burn::prelude::*;
+use ember_data::TokenizerConfig;
 use ember_data::batch::Batch;
 use ember_model::arch::Vocabularies;
 use ember_model::config::{DecodingConfig, ModelConfigError};
-use ember_model::search::search_all;
-use ember_model::weights::export;
+use ember_model::search::{Hypothesis, max_output_length, search_all};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -15,6 +16,9 @@ use crate::learner::Learner;
 
 /// Updates before the clock starts: memory is taken and kernels are chosen in them.
 const WARM_UP: u64 = 3;
+
+/// `<pad>`, `<s>`, `</s>` and `<unk>`.
+const SPECIAL_IDS: usize = 4;
 
 /// Batches that take turns.
 const BATCHES: usize = 8;
@@ -56,6 +60,7 @@ pub struct TrainSpeed {
     /// Updates measured.
     pub updates: usize,
     /// Most memory the process held until the end of training; absent where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_rss_mib: Option<f64>,
     /// Mean loss of the last update, to see that something was learnt.
     pub loss: f64,
@@ -78,15 +83,13 @@ pub struct DecodeSpeed {
 /// When the model's config cannot work.
 pub fn bench(options: &BenchOptions) -> Result<BenchReport, ModelConfigError> {
     let config = &options.config;
-    let tokenizer = &config.tokenizer;
-    let vocabulary = tokenizer.merges.unwrap_or(tokenizer.vocabulary);
+    let vocabulary = vocabulary(&config.tokenizer);
     let vocabularies = Vocabularies {
         source: vocabulary,
         target: vocabulary,
-        shared: tokenizer.shared,
+        shared: config.tokenizer.shared,
     };
     let mut learner = Learner::new(config, vocabularies, &options.device)?;
-    let parameters = export(learner.model()).values().map(|weight| weight.values.len()).sum();
     let train = train(options, &mut learner, vocabulary);
     let sentences = sentences(options.decode_batch, options.length - 1, vocabulary, 1 << 20);
     let decode = options
@@ -95,10 +98,18 @@ pub fn bench(options: &BenchOptions) -> Result<BenchReport, ModelConfigError> {
         .map(|beam| decode(options, &learner, &sentences, *beam))
         .collect();
     Ok(BenchReport {
-        parameters,
+        parameters: learner.model().num_params(),
         train,
         decode,
     })
+}
+
+/// As many ids as the config asks for; a ready-made tokenizer is not read, so that its vocabulary counts as the default.
+fn vocabulary(tokenizer: &TokenizerConfig) -> usize {
+    let wanted = tokenizer
+        .merges
+        .map_or(tokenizer.vocabulary, |merges| SPECIAL_IDS + merges);
+    wanted.max(SPECIAL_IDS + 1)
 }
 
 fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> TrainSpeed {
@@ -113,7 +124,7 @@ fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> Tr
         .collect();
     let mut times = Vec::new();
     let mut loss = 0.0;
-    let started = Instant::now();
+    let mut started = Instant::now();
     for update in 1.. {
         let begin = Instant::now();
         let micro_batches = (0..training.accumulate).map(|number| &batches[(update as usize + number) % BATCHES]);
@@ -123,11 +134,13 @@ fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> Tr
             .schedule
             .learning_rate(update, options.config.model.d_model, &Default::default());
         learner.step(gradients, rate);
-        if update > WARM_UP {
-            times.push(begin.elapsed().as_secs_f64());
-            if started.elapsed() > options.time {
-                break;
-            }
+        if update <= WARM_UP {
+            started = Instant::now();
+            continue;
+        }
+        times.push(begin.elapsed().as_secs_f64());
+        if started.elapsed() >= options.time {
+            break;
         }
     }
     times.sort_by(f64::total_cmp);
@@ -148,28 +161,28 @@ fn decode(options: &BenchOptions, learner: &Learner, sentences: &[Vec<u32>], bea
         ..options.config.decoding.clone()
     };
     let model = learner.model().clone().valid();
+    let search = || {
+        let Ok(found) = search_all(&model, sentences, &decoding, &options.device, |_| {
+            Ok::<_, Infallible>(())
+        });
+        // The `</s>` that ends a sentence was searched for as well, unless the sentence was cut off.
+        let longest = max_output_length(&decoding, options.length - 1);
+        let tokens = |hypotheses: &Vec<Hypothesis>| (hypotheses[0].tokens.len() + 1).min(longest);
+        found.iter().map(tokens).sum::<usize>()
+    };
+    search(); // warms up
     let started = Instant::now();
     let mut tokens = 0;
-    // The first search warms up.
-    let mut begin = started;
-    for round in 0.. {
-        let found = search_all(&model, sentences, &decoding, &options.device, |_| ());
-        if round == 0 {
-            begin = Instant::now();
-            continue;
-        }
-        tokens += found
-            .iter()
-            .map(|hypotheses| hypotheses[0].tokens.len() + 1)
-            .sum::<usize>();
-        if started.elapsed() > options.time / options.beams.len() as u32 {
+    loop {
+        tokens += search();
+        if started.elapsed() >= options.time / options.beams.len() as u32 {
             break;
         }
     }
     DecodeSpeed {
         beam,
         batch: sentences.len(),
-        target_tokens_per_second: tokens as f64 / begin.elapsed().as_secs_f64(),
+        target_tokens_per_second: tokens as f64 / started.elapsed().as_secs_f64(),
     }
 }
 
@@ -180,7 +193,7 @@ fn sentences(count: usize, length: usize, vocabulary: usize, seed: u32) -> Vec<V
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        4 + state % (vocabulary as u32 - 4)
+        (SPECIAL_IDS + state as usize % (vocabulary - SPECIAL_IDS)) as u32
     };
     (0..count).map(|_| (0..length).map(|_| id()).collect()).collect()
 }

@@ -5,12 +5,12 @@ use burn::prelude::*;
 use ember_data::batch::Batch;
 use ember_model::arch::{Transformer, Vocabularies};
 use ember_model::config::ModelConfigError;
-use ember_model::kernels::together;
+use ember_model::kernels::{self, is_fused, together};
 use ember_model::loss::output_loss;
 use ember_model::pass::Pass;
-use ember_model::weights::initialise;
+use ember_model::weights::{host_values, initialise};
 
-use crate::config::{Config, TrainingConfig};
+use crate::config::{Config, Precision, TrainingConfig};
 use crate::optimizer::{Optimizer, add_gradients, gradient_norm};
 use crate::tensors::BatchTensors;
 
@@ -24,6 +24,21 @@ pub struct Learner {
     device: Device,
     seed: u64,
     training: TrainingConfig,
+}
+
+/// What is to be said where bf16 is asked for and there is none.
+pub fn missing_precision(wanted: Precision, device: &Device) -> Option<String> {
+    if wanted != Precision::Bf16 {
+        return None;
+    }
+    let reason = if !is_fused(device) {
+        "this device has no bf16 path yet"
+    } else if kernels::Precision::from(wanted).available() != wanted.into() {
+        "this CPU has no bf16 products (AVX-512 BF16)"
+    } else {
+        return None;
+    };
+    Some(format!("training.precision is bf16, but {reason}: fp32 is used"))
 }
 
 /// What the target tokens of one update say.
@@ -109,8 +124,10 @@ impl Learner {
                 add_gradients(model, total.sum, gradients)
             };
             total.target_tokens += batch.target_tokens as f64;
-            total.loss += f64::from(loss.smoothed.into_scalar::<f32>());
-            total.nll += f64::from(loss.nll.into_scalar::<f32>());
+            // One copy from the device for both.
+            let sums = host_values(Tensor::cat(vec![loss.smoothed.inner(), loss.nll.inner()], 0));
+            total.loss += f64::from(sums[0]);
+            total.nll += f64::from(sums[1]);
         }
         total.norm = gradient_norm(model, &total.sum) / total.target_tokens;
         total.loss /= total.target_tokens;

@@ -1,4 +1,4 @@
-//! Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019), clipping, and the moving average of weights.
+//! Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019), and the moving average of weights.
 //!
 //! For every parameter, with `g` its gradient, `t` the step and `η` the learning rate:
 //!

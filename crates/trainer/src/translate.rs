@@ -1,7 +1,5 @@
 //! Text to ids, search, ids to text.
 
-use std::cmp::Reverse;
-
 use burn::prelude::*;
 use ember_data::Progress;
 use ember_data::corpus::is_blank;
@@ -88,38 +86,15 @@ impl Translator<'_> {
             parts.extend(self.encode_parts(line));
             counts.push(parts.len() - before);
         }
-        let mut found = self.search(&parts, config, progress)?.into_iter().zip(parts);
+        let found = search_all(self.model, &parts, config, self.device, |finished| {
+            progress.advance(finished as u64);
+            progress.go_on()
+        });
+        let mut found = found?.into_iter().zip(parts);
         Ok(counts
             .iter()
             .map(|&count| self.assemble(found.by_ref().take(count)))
             .collect())
-    }
-
-    /// [`search_all`], batch by batch, so that a user who wants to stop need not wait for all of them.
-    fn search(
-        &self,
-        parts: &[Vec<u32>],
-        config: &DecodingConfig,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<Hypothesis>>> {
-        let mut found = vec![Vec::new(); parts.len()];
-        let mut order: Vec<usize> = (0..parts.len()).collect();
-        order.sort_by_key(|&index| (Reverse(parts[index].len()), index));
-        let mut rest = &order[..];
-        while let Some(&longest) = rest.first() {
-            progress.go_on()?;
-            // As many as `search_all` itself puts into a batch: asking costs no speed and changes no result.
-            let rows = config.batch_tokens / (parts[longest].len() + 1);
-            let (batch, behind) = rest.split_at(rows.clamp(1, rest.len()));
-            rest = behind;
-            let sources: Vec<Vec<u32>> = batch.iter().map(|&index| parts[index].clone()).collect();
-            let on_batch = |sentences| progress.advance(sentences as u64);
-            let hypotheses = search_all(self.model, &sources, config, self.device, on_batch);
-            for (&index, hypotheses) in batch.iter().zip(hypotheses) {
-                found[index] = hypotheses;
-            }
-        }
-        Ok(found)
     }
 
     /// The ids of a line, or of each of its parts where the line is too long.

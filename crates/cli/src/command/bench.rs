@@ -7,14 +7,16 @@ use std::time::Duration;
 use clap::Args;
 use ember_trainer::bench::{BenchOptions, BenchReport, bench};
 use ember_trainer::config::Config;
+use ember_trainer::learner::missing_precision;
 
 use super::at_least_one;
-use crate::console::print_result;
+use crate::console::{print_result, print_to_stderr};
 use crate::device::{self, DeviceChoice};
 
 /// Measure how fast a config's model trains and translates
 ///
-/// Batches of the config's size are made up, so that its corpora need not be there. The weights are forgotten.
+/// Batches of the config's size are made up, so that its corpora need not be there; a tokenizer that is given as a file
+/// is not read, and its vocabulary counts as the default one. The weights are forgotten.
 #[derive(Args)]
 pub struct Bench {
     /// The config file
@@ -25,26 +27,41 @@ pub struct Bench {
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
     #[arg(long, default_value_t, value_name = "DEVICE")]
     device: DeviceChoice,
-    /// Seconds to train, and again to translate; 0 trains only one update
+    /// Seconds to train, and again to translate; 0 measures one update
     #[arg(long, default_value_t = 20.0, value_name = "N")]
     seconds: f64,
     /// Tokens of every sentence, on both sides
     #[arg(long, default_value_t = 16, value_parser = sentence_length, value_name = "N")]
     length: usize,
     /// Sentences translated at once
-    #[arg(long, default_value_t = 32, value_parser = at_least_one, value_name = "N")]
+    #[arg(long, default_value_t = 32, value_parser = batch_size, value_name = "N")]
     batch: usize,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+/// The greatest sentence length and number of sentences.
+const MOST: usize = 65_536;
+
 /// A number of tokens: one and `</s>` at least.
 fn sentence_length(text: &str) -> Result<usize, String> {
     match at_least_one(text)? {
         1 => Err("1 is below the least value 2".into()),
-        length => Ok(length),
+        length => at_most(length),
     }
+}
+
+/// A number of sentences.
+fn batch_size(text: &str) -> Result<usize, String> {
+    at_least_one(text).and_then(at_most)
+}
+
+fn at_most(number: usize) -> Result<usize, String> {
+    if number > MOST {
+        return Err(format!("{number} is above the greatest value {MOST}"));
+    }
+    Ok(number)
 }
 
 impl Bench {
@@ -52,6 +69,9 @@ impl Bench {
         let config = Config::load(&self.config, &self.set)?;
         let device = device::open(self.device)?;
         let name = device.choice.to_string();
+        if let Some(missing) = missing_precision(config.training.precision, &device.device) {
+            print_to_stderr(&format!("warning: {missing}"));
+        }
         let time = Duration::try_from_secs_f64(self.seconds)
             .map_err(|_| anyhow::anyhow!("--seconds {} is not a number from 0 up", self.seconds))?;
         let report = bench(&BenchOptions {

@@ -38,16 +38,20 @@ pub fn max_output_length(config: &DecodingConfig, source_tokens: usize) -> usize
 /// Translates sentences of any number and length: batched by length, results in the order of the input.
 ///
 /// Each source is its token ids without `</s>`; an empty one gives an empty hypothesis with score 0. `on_batch` is told
-/// how many sentences each finished batch held.
+/// how many sentences each finished batch held, none at first.
 ///
 /// Returns up to `config.beam` hypotheses a sentence, best first.
-pub fn search_all(
+///
+/// # Errors
+/// That of `on_batch`, which ends the search.
+pub fn search_all<E>(
     model: &Transformer,
     sources: &[Vec<u32>],
     config: &DecodingConfig,
     device: &Device,
-    mut on_batch: impl FnMut(usize),
-) -> Vec<Vec<Hypothesis>> {
+    mut on_batch: impl FnMut(usize) -> Result<(), E>,
+) -> Result<Vec<Vec<Hypothesis>>, E> {
+    on_batch(0)?;
     let mut results = vec![Vec::new(); sources.len()];
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by_key(|&index| (Reverse(sources[index].len()), index));
@@ -64,9 +68,9 @@ pub fn search_all(
         for (&index, hypotheses) in batch.iter().zip(found) {
             results[index] = hypotheses;
         }
-        on_batch(batch.len());
+        on_batch(batch.len())?;
     }
-    results
+    Ok(results)
 }
 
 /// Translates the sentences of one batch; see [`search_all`].

@@ -15,8 +15,8 @@ use super::{CheckpointError, During, Result};
 const TEMPORARY: &str = ".tmp-";
 const REPLACED: &str = ".old-";
 
-/// Writes `checkpoints/<update>/` with these files, given by name and content, and their manifest. An older checkpoint of the same update is
-/// replaced.
+/// Writes `checkpoints/<update>/` with these files, given by name and content, and their manifest. An older checkpoint
+/// of the same update is replaced.
 ///
 /// # Errors
 /// What the system refuses. Nothing but a temporary folder is left behind then.

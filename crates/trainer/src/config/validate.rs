@@ -2,6 +2,9 @@
 
 use super::{Config, ConfigError, Optimizer, Schedule, TrainingConfig, ValidationConfig};
 
+/// More target tokens than that in an update fit into no machine's memory.
+const MOST_BATCH_TOKENS: usize = 1 << 30;
+
 type Checked = Result<(), ConfigError>;
 
 impl Config {
@@ -11,6 +14,7 @@ impl Config {
     /// Names the first key whose value cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_name()?;
+        self.validate_seed()?;
         self.validate_paths()?;
         self.data.validate()?;
         self.tokenizer.validate()?;
@@ -30,7 +34,10 @@ impl Config {
             "name",
             || format!("{name:?} cannot name a folder"),
             "use letters, digits, `-` and `_`",
-        )?;
+        )
+    }
+
+    fn validate_seed(&self) -> Checked {
         // Saved as TOML, whose integers end there.
         let most = i64::MAX as u64;
         ensure(
@@ -40,9 +47,7 @@ impl Config {
             "use 1",
         )
     }
-}
 
-impl Config {
     /// The resolved config is kept as TOML and the data report as JSON: both are UTF-8.
     fn validate_paths(&self) -> Checked {
         let train = self.data.train.as_slice().iter().map(|path| ("data.train", path));
@@ -70,7 +75,12 @@ impl Config {
 
 impl TrainingConfig {
     fn validate(&self) -> Checked {
-        at_least("training.batch_tokens", self.batch_tokens, 1, "4096 is common")?;
+        ensure(
+            (1..=MOST_BATCH_TOKENS).contains(&self.batch_tokens),
+            "training.batch_tokens",
+            || format!("{} is not in 1 to {MOST_BATCH_TOKENS}", self.batch_tokens),
+            "4096 is common",
+        )?;
         at_least("training.accumulate", self.accumulate, 1, "1 is an update a batch")?;
         ensure(
             self.accumulate <= self.batch_tokens,

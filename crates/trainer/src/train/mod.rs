@@ -133,9 +133,12 @@ fn find_resumable(options: &TrainOptions, console: &dyn Console) -> Result<Optio
     Ok(resumable)
 }
 
-/// What a run comes to that is stopped before its first update.
+/// What a run comes to that is stopped before this start's first update.
 fn interrupted(update: u64, console: &dyn Console) -> Trained {
-    console.message("interrupted before the first update; the same command begins again");
+    console.message(match update {
+        0 => "interrupted before the first update; the same command begins again",
+        _ => "interrupted before training went on; the same command goes on",
+    });
     Trained {
         end: End::Interrupted,
         update,

@@ -2,15 +2,14 @@
 
 use burn::module::Module;
 use ember_data::batch::{BatchOptions, measure_padding};
-use ember_model::kernels::{self, is_fused};
 
 use super::End;
 use super::tally::Interval;
 use super::trainer::Trainer;
-use crate::config::Precision;
 use crate::console::TrainingStatus;
 use crate::error::Result;
 use crate::journal::{UpdateRecord, ValidationRecord, update_line, validation_line};
+use crate::learner::missing_precision;
 use crate::schedule::Outcome;
 use crate::trained::vocabularies;
 use crate::validate::ValidationResult;
@@ -61,7 +60,7 @@ impl Trainer<'_> {
                     .map(|oddities| format!("{}: {oddities}", file.path.display())),
             );
         }
-        lines.extend(self.precision_that_is_missing());
+        lines.extend(missing_precision(self.config.training.precision, &self.options.device));
         if self.validation.too_long > 0 {
             let limit = self.config.data.max_length;
             lines.push(format!(
@@ -70,19 +69,6 @@ impl Trainer<'_> {
             ));
         }
         lines.iter().try_for_each(|line| self.say(line))
-    }
-
-    /// What is said where the config asks for bf16 and there is none.
-    fn precision_that_is_missing(&self) -> Option<String> {
-        let wanted = self.config.training.precision;
-        let reason = if !is_fused(&self.options.device) {
-            "this device has no bf16 path yet"
-        } else if kernels::Precision::from(wanted).available() != wanted.into() {
-            "this CPU has no bf16 products (AVX-512 BF16)"
-        } else {
-            return None;
-        };
-        (wanted == Precision::Bf16).then(|| format!("training.precision is bf16, but {reason}: fp32 is used"))
     }
 
     /// An update, for all who listen.

@@ -81,7 +81,9 @@ impl<'a> Trainer<'a> {
         let mut batches = BatchStream::new(self.prepared.store.clone(), self.batch_options(), self.state.position);
         let started = Instant::now();
         let end = loop {
-            if self.state.validation_due {
+            // Weights that gave no finite loss are kept only where a validation loss shows that they are sound.
+            let can_be_judged = self.state.skipped_in_a_row == 0 || self.validation.has_loss();
+            if self.state.validation_due && can_be_judged {
                 self.validate_and_save()?;
             }
             if config.training.stop_after.is_reached(&self.state.progress()) {
@@ -98,7 +100,7 @@ impl<'a> Trainer<'a> {
             let micro_batches: Vec<_> = batches.by_ref().take(config.training.accumulate).collect();
             self.shares.data += waiting.elapsed().as_secs_f64();
             self.update(&micro_batches)?;
-            self.state.validation_due = config.validation.every.is_due(&before, &self.state.progress());
+            self.state.validation_due |= config.validation.every.is_due(&before, &self.state.progress());
         };
         self.console.training_paused();
         let end = self.end(end)?;
