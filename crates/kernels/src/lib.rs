@@ -10,6 +10,7 @@
 //! adam           the optimizer's step, in one pass over a parameter
 //!
 //! gemm           matrix products, in fp32 and bf16
+//! precision      whether operands of products are rounded to bf16
 //! dropout        a counter hash: what is dropped is a pure function of a key and the place
 //! instructions   the instruction set, chosen at run time
 //! numbers        sums, maxima and exp over slices
@@ -40,11 +41,12 @@ mod instructions;
 pub mod linear;
 mod numbers;
 pub mod output_loss;
+mod precision;
 pub mod residual_norm;
 #[cfg(test)]
 mod testing;
 
 pub use cpu::{is_fused, together, use_reference};
 pub use dropout::Dropout;
-pub use gemm::Precision;
 pub use instructions::InstructionSet;
+pub use precision::Precision;

@@ -17,8 +17,9 @@ use burn::prelude::*;
 
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, is_fused};
-use crate::gemm::{Matrix, Precision, Product, Right, Start, column_sums};
+use crate::gemm::{Matrix, Product, Right, Start, column_sums};
 use crate::numbers::uninitialized;
+use crate::precision::{Precision, product};
 
 /// The results of all maps, side by side. Every map needs a bias. Up to three maps are fused.
 ///
@@ -27,7 +28,7 @@ use crate::numbers::uninitialized;
 /// - result: `[B, L, Σ M_i]`
 pub fn linear(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3> {
     if !is_fused(&x.device()) {
-        return reference(maps, x);
+        return reference(maps, x, precision);
     }
     let rows = x.into_dispatch();
     let [weight, bias] = [
@@ -48,15 +49,19 @@ pub fn linear(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3>
             precision,
         ),
         // No model has more; the products are the same ones.
-        _ => return reference(maps, Tensor::from_dispatch(rows)),
+        _ => return reference(maps, Tensor::from_dispatch(rows), precision),
     })
 }
 
 /// The same in plain Burn operations: one product of all rows is faster than one for each sentence.
-pub fn reference(maps: &[&Linear], x: Tensor<3>) -> Tensor<3> {
+pub fn reference(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3> {
     let [batch, length, width] = x.dims();
     let rows = x.reshape([batch * length, width]);
-    let results: Vec<_> = maps.iter().map(|map| map.forward(rows.clone())).collect();
+    let result = |map: &&Linear| {
+        let bias = map.bias.as_ref().expect("a map with a bias").val();
+        product(rows.clone(), map.weight.val(), precision) + bias.unsqueeze()
+    };
+    let results: Vec<_> = maps.iter().map(result).collect();
     let result = match <[_; 1]>::try_from(results) {
         Ok([result]) => result,
         Err(results) => Tensor::cat(results, 1),

@@ -25,9 +25,10 @@ use std::sync::Arc;
 
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, ids, is_fused};
-use crate::gemm::{Matrix, Precision, Product, Right, Start};
+use crate::gemm::{Matrix, Product, Right, Start};
 use crate::instructions::vectorized;
 use crate::numbers::{CHUNK, exp, max, sum, uninitialized};
+use crate::precision::Precision;
 
 pub mod reference;
 
@@ -76,7 +77,7 @@ pub fn output_loss(
     precision: Precision,
 ) -> OutputLoss {
     if !is_fused(&hidden.device()) {
-        return reference::output_loss(hidden, projection.weight(), targets, smoothing);
+        return reference::output_loss(hidden, projection.weight(), targets, smoothing, precision);
     }
     let (weight, is_table) = match projection {
         Projection::Table(table) => (table, true),

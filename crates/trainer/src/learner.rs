@@ -28,17 +28,15 @@ pub struct Learner {
 
 /// What is to be said where bf16 is asked for and there is none.
 pub fn missing_precision(wanted: Precision, device: &Device) -> Option<String> {
-    if wanted != Precision::Bf16 {
+    if kernels::Precision::from(wanted).available_on(device) == wanted.into() {
         return None;
     }
-    let reason = if !is_fused(device) {
-        "this device has no bf16 path yet"
-    } else if kernels::Precision::from(wanted).available() != wanted.into() {
+    let lack = if is_fused(device) {
         "this CPU has no bf16 products (AVX-512 BF16)"
     } else {
-        return None;
+        "this device has no bf16 numbers"
     };
-    Some(format!("training.precision is bf16, but {reason}: fp32 is used"))
+    Some(format!("training.precision is bf16, but {lack}: fp32 is used"))
 }
 
 /// What the target tokens of one update say.

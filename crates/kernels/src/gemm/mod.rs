@@ -9,28 +9,7 @@
 mod avx512;
 
 use crate::instructions::InstructionSet;
-
-/// How operands of products are rounded. Sums and results are fp32 always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// Not at all.
-    #[default]
-    Fp32,
-    /// To bf16, 8 bits of mantissa, where the machine multiplies such numbers; else as [`Precision::Fp32`]. Products
-    /// inside attention are not rounded.
-    Bf16,
-}
-
-impl Precision {
-    /// What this machine makes of it.
-    pub fn available(self) -> Self {
-        if InstructionSet::detect().has_bf16() {
-            self
-        } else {
-            Self::Fp32
-        }
-    }
-}
+pub use crate::precision::Precision;
 
 /// A matrix in memory: element `(i, j)` is `data[i * row_stride + j * column_stride]`.
 #[derive(Debug, Clone, Copy)]

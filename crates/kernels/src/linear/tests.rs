@@ -27,7 +27,9 @@ fn case(rows: [usize; 3], made: &[usize], layouts: [Layout; 3], precision: Preci
         name: format!("linear {rows:?} to {made:?}, {layouts:?}"),
         inputs,
         fused: Box::new(move |inputs| linear(&maps(inputs).iter().collect::<Vec<_>>(), inputs.get(0), precision)),
-        reference: Box::new(move |inputs| reference(&maps(inputs).iter().collect::<Vec<_>>(), inputs.get(0))),
+        reference: Box::new(move |inputs| {
+            reference(&maps(inputs).iter().collect::<Vec<_>>(), inputs.get(0), precision)
+        }),
         bound: 1e-5,
     }
 }
@@ -80,10 +82,18 @@ fn threads_change_no_bit() {
 }
 
 /// A bf16 number has 8 bits of mantissa, the leading one counted, so that rounding moves an operand by up to 2^-9 of
-/// itself, and a product of two by up to 2^-8 + 2^-18: a sum is off by at most that times the sum of absolute values.
+/// itself, and a product of two by up to 2^-8 + 2^-18: a sum is off by at most that times the sum of absolute values. The
+/// reference rounds results and their gradients as well.
 #[test]
 fn bf16_maps_are_as_exact_as_their_mantissas() {
-    let rounding = 2f64.powi(-8) + 2f64.powi(-18);
+    check_rounding(linear, 0.0);
+    check_rounding(reference, 2f64.powi(-9));
+}
+
+type Operation = fn(&[&Linear], Tensor<3>, Precision) -> Tensor<3>;
+
+fn check_rounding(operation: Operation, rounding_of_results: f64) {
+    let rounding = 2f64.powi(-8) + 2f64.powi(-18) + rounding_of_results * 1.01;
     for [rows, width, made] in [[1, 1, 1], [5, 33, 7], [40, 64, 96], [70, 600, 31]] {
         let absolute = |count, seed| -> Vec<f64> { numbers(count, seed).iter().map(|x| f64::from(x.abs())).collect() };
         let device = Device::flex().autodiff();
@@ -97,7 +107,7 @@ fn bf16_maps_are_as_exact_as_their_mantissas() {
             let mut map = LinearConfig::new(width, made).init(&device);
             map.weight = parameter(weight.clone());
             map.bias = Some(parameter(bias.clone()));
-            let output = linear(&[&map], x.clone().reshape([1, rows, width]), precision);
+            let output = operation(&[&map], x.clone().reshape([1, rows, width]), precision);
             let upstream = tensor([rows, made], 4).reshape([1, rows, made]);
             let gradients = (output.clone() * upstream.detach()).sum().backward();
             let [x, weight] = [x, weight].map(|tensor| values(tensor.grad(&gradients).expect("a gradient")));

@@ -22,6 +22,7 @@ use burn::tensor::IndexingUpdateOp;
 use burn::tensor::activation::softmax;
 
 use super::{OutputLoss, PAD};
+use crate::precision::{Precision, product};
 
 /// Rows whose logits exist at the same time.
 const CHUNK: usize = 512;
@@ -34,13 +35,20 @@ const LEAST: f32 = 1e-37;
 /// # Shapes
 /// - `hidden`: `[N, R]`, `output_weight`: `[R, V]`
 /// - `targets`: `[N]`, 0 is padding
-pub fn output_loss(hidden: Tensor<2>, output_weight: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> OutputLoss {
+pub fn output_loss(
+    hidden: Tensor<2>,
+    output_weight: Tensor<2>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+    precision: Precision,
+) -> OutputLoss {
     let tracked = hidden.is_tracked() || output_weight.is_tracked();
     let rows = Rows {
         hidden: hidden.clone().inner(),
         weight: output_weight.clone().inner(),
         targets: targets.inner(),
         smoothing,
+        precision,
         tracked,
     };
     let found = rows.loss_and_gradients();
@@ -66,6 +74,7 @@ struct Rows {
     weight: Tensor<2>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    precision: Precision,
     /// Whether gradients are wanted.
     tracked: bool,
 }
@@ -101,11 +110,8 @@ impl Rows {
         let real_hidden = self.hidden.clone() * real.clone();
         for start in (0..rows).step_by(CHUNK) {
             let chunk = start..rows.min(start + CHUNK);
-            let logits = self
-                .hidden
-                .clone()
-                .slice_dim(0, chunk.clone())
-                .matmul(self.weight.clone());
+            let hidden = self.hidden.clone().slice_dim(0, chunk.clone());
+            let logits = product(hidden, self.weight.clone(), self.precision);
             let p = softmax(logits, 1); // [n, V]
             let targets = self
                 .targets
@@ -114,8 +120,9 @@ impl Rows {
                 .reshape([chunk.len(), 1]);
             reference_probability.push(p.clone().gather(1, targets));
             if self.tracked {
-                hidden_gradient.push(p.clone().matmul(self.weight.clone().transpose()));
-                weight_gradient = weight_gradient + p.transpose().matmul(real_hidden.clone().slice_dim(0, chunk));
+                hidden_gradient.push(product(p.clone(), self.weight.clone().transpose(), self.precision));
+                let real_hidden = real_hidden.clone().slice_dim(0, chunk);
+                weight_gradient = weight_gradient + product(p.transpose(), real_hidden, self.precision);
             }
         }
 
@@ -160,7 +167,7 @@ mod tests {
         let hidden = Tensor::<2>::from_floats([[1.0], [7.0]], &device);
         let weight = Tensor::<2>::from_floats([[0.0, 2f32.ln(), 5f32.ln()]], &device);
         let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
-        let loss = output_loss(hidden, weight, targets, 0.1);
+        let loss = output_loss(hidden, weight, targets, 0.1, Precision::Fp32);
         let [p0, p1, p2] = [1.0f64 / 8.0, 2.0 / 8.0, 5.0 / 8.0];
         let uniform = -(p0.ln() + p1.ln() + p2.ln()) / 3.0;
         assert!((loss.nll.into_scalar::<f32>() as f64 + p2.ln()).abs() < 1e-6);
@@ -183,7 +190,7 @@ mod tests {
                 Tensor::<2>::from_data(TensorData::new(weight.to_vec(), [width, vocabulary]), &device).require_grad();
             let targets = Tensor::<1, Int>::from_data(TensorData::new(targets.clone(), [rows]), &device);
             (
-                output_loss(hidden.clone(), weight.clone(), targets, 0.1).smoothed,
+                output_loss(hidden.clone(), weight.clone(), targets, 0.1, Precision::Fp32).smoothed,
                 hidden,
                 weight,
             )
