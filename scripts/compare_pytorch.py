@@ -2,11 +2,12 @@
 """Training speed of `ember bench` and of PyTorch, the same model and batches, in turn.
 
     python3 scripts/compare_pytorch.py [--ember target/release/ember] [--rounds 3] [--shapes 128x16,128x32]
+    python3 scripts/compare_pytorch.py --config configs/transformer-base.toml --shapes 782x32 --device cuda --torch-device cuda
 
-The model is that of configs/benchmark.toml: a Transformer of 3 + 3 layers, d_model 256, d_ff 1024, 4 heads, 10,000
-sub-words, all embeddings tied, post-norm, dropout 0.1, label smoothing 0.1, Adam. PyTorch's is written as its users would:
-scaled_dot_product_attention, one product for query, key and value, cross_entropy with label smoothing. Rivals run one after
-the other in every round; the table has the median over rounds and its ratio to PyTorch in fp32.
+The model's sizes are those of a config, configs/benchmark.toml unless another is named; it must be a Transformer with ReLU,
+post-norm and all embeddings tied. PyTorch's is written as its users would: scaled_dot_product_attention, one product for
+query, key and value, cross_entropy with label smoothing, Adam. Rivals run one after the other in every round; the table has
+the median over rounds and its ratio to PyTorch in fp32.
 
 Needs PyTorch (2.15.0 was measured): python3 -m venv venv && venv/bin/pip install torch numpy.
 """
@@ -19,11 +20,11 @@ import statistics
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIG = ROOT / "configs" / "benchmark.toml"
-VOCABULARY, WIDTH, INNER, HEADS, LAYERS, DROPOUT = 10_000, 256, 1024, 4, 3, 0.1
 
 # name: (who, settings)
 RIVALS = {
@@ -35,20 +36,43 @@ RIVALS = {
 }
 
 
-def build_model(torch):
+def read_sizes(config):
+    """What the rival must know of the model. Keys that the config leaves out have the values of docs/CONFIG.md."""
+    with open(config, "rb") as file:
+        found = tomllib.load(file)
+    model, tokenizer = found.get("model", {}), found.get("tokenizer", {})
+    fixed = {"norm": "post", "activation": "relu", "tie": "all", "position_merge": "sum"}
+    for key, value in fixed.items():
+        if model.get(key, value) != value:
+            sys.exit(f"{config}: model.{key} is {model[key]!r}\nhint: the rival has only {value!r}; name another --config")
+    merges = tokenizer.get("merges")
+    return SimpleNamespace(
+        vocabulary=tokenizer.get("vocabulary", 8000) if merges is None else merges + 4,
+        width=model.get("d_model", 512),
+        inner=model.get("d_ff", 2048),
+        heads=model.get("n_heads", 8),
+        encoder_layers=model.get("encoder_layers", 6),
+        decoder_layers=model.get("decoder_layers", 6),
+        dropout=model.get("dropout", 0.1),
+        smoothing=found.get("training", {}).get("label_smoothing", 0.1),
+    )
+
+
+def build_model(torch, sizes):
     """The rival, as a module of its own so that `--help` needs no PyTorch."""
     nn, functional = torch.nn, torch.nn.functional
+    width = sizes.width
 
     def heads(x):
-        return x.view(x.shape[0], -1, HEADS, WIDTH // HEADS).transpose(1, 2)
+        return x.view(x.shape[0], -1, sizes.heads, width // sizes.heads).transpose(1, 2)
 
     class Attention(nn.Module):
         def __init__(self, to_memory):
             super().__init__()
             self.to_memory = to_memory
-            self.first = nn.Linear(WIDTH, WIDTH if to_memory else 3 * WIDTH)
-            self.second = nn.Linear(WIDTH, 2 * WIDTH) if to_memory else None
-            self.output = nn.Linear(WIDTH, WIDTH)
+            self.first = nn.Linear(width, width if to_memory else 3 * width)
+            self.second = nn.Linear(width, 2 * width) if to_memory else None
+            self.output = nn.Linear(width, width)
 
         def forward(self, x, memory=None, mask=None, causal=False):
             if self.to_memory:
@@ -56,7 +80,7 @@ def build_model(torch):
             else:
                 query, key, value = self.first(x).chunk(3, -1)
             context = functional.scaled_dot_product_attention(
-                heads(query), heads(key), heads(value), attn_mask=mask, is_causal=causal, dropout_p=DROPOUT
+                heads(query), heads(key), heads(value), attn_mask=mask, is_causal=causal, dropout_p=sizes.dropout
             )
             return self.output(context.transpose(1, 2).reshape(x.shape))
 
@@ -65,9 +89,9 @@ def build_model(torch):
             super().__init__()
             self.self_attention = Attention(to_memory=False)
             self.cross_attention = Attention(to_memory=True) if decoder else None
-            self.inner, self.outer = nn.Linear(WIDTH, INNER), nn.Linear(INNER, WIDTH)
-            self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(3 if decoder else 2))
-            self.dropout = nn.Dropout(DROPOUT)
+            self.inner, self.outer = nn.Linear(width, sizes.inner), nn.Linear(sizes.inner, width)
+            self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if decoder else 2))
+            self.dropout = nn.Dropout(sizes.dropout)
 
         def forward(self, x, mask, memory=None):
             causal = memory is not None
@@ -81,19 +105,19 @@ def build_model(torch):
     class Transformer(nn.Module):
         def __init__(self):
             super().__init__()
-            self.table = nn.Embedding(VOCABULARY, WIDTH)
-            nn.init.normal_(self.table.weight, std=WIDTH**-0.5)
-            self.encoder = nn.ModuleList(Layer(decoder=False) for _ in range(LAYERS))
-            self.decoder = nn.ModuleList(Layer(decoder=True) for _ in range(LAYERS))
-            self.dropout = nn.Dropout(DROPOUT)
+            self.table = nn.Embedding(sizes.vocabulary, width)
+            nn.init.normal_(self.table.weight, std=width**-0.5)
+            self.encoder = nn.ModuleList(Layer(decoder=False) for _ in range(sizes.encoder_layers))
+            self.decoder = nn.ModuleList(Layer(decoder=True) for _ in range(sizes.decoder_layers))
+            self.dropout = nn.Dropout(sizes.dropout)
             position = torch.arange(512).unsqueeze(1).float()
-            angle = position * torch.exp(torch.arange(0, WIDTH, 2).float() * (-math.log(10_000.0) / WIDTH))
-            encoding = torch.zeros(512, WIDTH)
+            angle = position * torch.exp(torch.arange(0, width, 2).float() * (-math.log(10_000.0) / width))
+            encoding = torch.zeros(512, width)
             encoding[:, 0::2], encoding[:, 1::2] = torch.sin(angle), torch.cos(angle)
             self.register_buffer("encoding", encoding)
 
         def embed(self, ids):
-            return self.dropout(self.table(ids) * math.sqrt(WIDTH) + self.encoding[: ids.shape[1]])
+            return self.dropout(self.table(ids) * math.sqrt(width) + self.encoding[: ids.shape[1]])
 
         def forward(self, source, target, mask):
             memory = self.embed(source)
@@ -113,18 +137,24 @@ def run_torch(arguments):
 
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    model = build_model(torch)
+    device = torch.device(arguments.torch_device)
+    sizes = read_sizes(arguments.config)
+    model = build_model(torch, sizes).to(device)
     model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, betas=(0.9, 0.98), eps=1e-9)
     rows, length = map(int, arguments.shape.split("x"))
-    source, inputs, outputs = (torch.randint(4, VOCABULARY, (rows, length)) for _ in range(3))
+    if length > 512:
+        sys.exit(f"--shapes {arguments.shape}: the rival has 512 positions")
+    source, inputs, outputs = (
+        torch.randint(4, sizes.vocabulary, (rows, length), device=device) for _ in range(3)
+    )
     mask = (source != 0)[:, None, None, :]
 
     def loss_of(source, inputs, outputs):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.bf16):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=arguments.bf16):
             logits = model(source, inputs, mask)
             return torch.nn.functional.cross_entropy(
-                logits.view(-1, VOCABULARY), outputs.view(-1), label_smoothing=0.1, ignore_index=0
+                logits.view(-1, sizes.vocabulary), outputs.view(-1), label_smoothing=sizes.smoothing, ignore_index=0
             )
 
     function = torch.compile(loss_of) if arguments.compile else loss_of
@@ -136,12 +166,15 @@ def run_torch(arguments):
         loss = function(source, inputs, outputs)
         loss.backward()
         optimizer.step()
-        loss.item()
+        loss.item()  # waits for the device
         times.append(time.time() - begin)
         if len(times) == 3:
             started = time.time()
     milliseconds = statistics.median(times[3:]) * 1e3
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if device.type == "cuda":
+        memory = torch.cuda.max_memory_reserved() / 2**20
+    else:
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"milliseconds_per_update": milliseconds, "peak_rss_mib": memory}))
 
 
@@ -150,21 +183,30 @@ def measure(who, settings, shape, arguments):
     if who == "torch":
         command = [sys.executable, __file__, "--torch", "--shape", shape, *settings]
         command += ["--seconds", str(arguments.seconds), "--threads", str(arguments.threads)]
+        command += ["--config", arguments.config, "--torch-device", arguments.torch_device]
     else:
-        command = [arguments.ember, "bench", str(CONFIG), "--json", "--seconds", str(arguments.seconds), "--batch", "1"]
+        command = [arguments.ember, "bench", arguments.config, "--json", "--seconds", str(arguments.seconds), "--batch", "1"]
         command += ["--length", str(length), "--set", f"training.batch_tokens={rows * length}"]
+        command += ["--set", "training.accumulate=1", "--device", arguments.device]
         for setting in settings:
             command += ["--set", setting]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     found = json.loads(done.stdout.splitlines()[-1])
-    return found.get("train", found)
+    if who == "ember":
+        found = found["train"]
+        if arguments.device not in ("flex", "ndarray"):
+            found["peak_rss_mib"] = None  # the GPU's memory is not in it
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ember", default=str(ROOT / "target" / "release" / "ember"), help="the binary")
+    parser.add_argument("--config", default=str(ROOT / "configs" / "benchmark.toml"), help="where the sizes are from")
+    parser.add_argument("--device", default="flex", help="of EmberNMT")
+    parser.add_argument("--torch-device", default="cpu", help="of PyTorch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement, warm-up not counted")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
@@ -191,9 +233,10 @@ def main():
             times = [run["milliseconds_per_update"] for run in runs]
             ratios = ", ".join(f"{b / t:.2f}" for b, t in zip(base, times))
             median = statistics.median(times)
-            memory = max(run["peak_rss_mib"] for run in runs)
+            peaks = [run.get("peak_rss_mib") for run in runs]
+            memory = "-" if None in peaks else f"{max(peaks):.0f}"
             ratio = statistics.median(b / t for b, t in zip(base, times))
-            print(f"| {name} | {median:.0f} | {rows * length / median * 1e3:.0f} | {ratio:.2f} ({ratios}) | {memory:.0f} |")
+            print(f"| {name} | {median:.0f} | {rows * length / median * 1e3:.0f} | {ratio:.2f} ({ratios}) | {memory} |")
         sys.stdout.flush()
 
 
