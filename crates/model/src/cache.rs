@@ -100,10 +100,7 @@ impl DecoderCache {
     }
 
     /// Makes row i continue what row `order[i]` holds. Only the positions in use move.
-    pub fn reorder(&mut self, order: &[usize]) {
-        if order.iter().copied().eq(0..order.len()) {
-            return;
-        }
+    pub(crate) fn reorder(&mut self, order: &[usize]) {
         let used = 0..self.length;
         for cache in self.layers.iter_mut().flat_map(|layer| layer.target.iter_mut()) {
             let order = index_tensor(order, &cache.device());
@@ -115,14 +112,9 @@ impl DecoderCache {
     }
 
     /// Keeps the given sentences with all their beams, in this order, and forgets the others.
-    pub fn keep(&mut self, sentences: &[usize]) {
-        let beams = self.beam;
-        let rows: Vec<usize> = sentences
-            .iter()
-            .flat_map(|sentence| (0..beams).map(move |beam| sentence * beams + beam))
-            .collect();
+    pub(crate) fn keep(&mut self, sentences: &[usize]) {
         let device = self.memory_mask.device();
-        let rows = index_tensor(&rows, &device);
+        let rows = index_tensor(&rows_of(sentences, self.beam), &device);
         let sentences = index_tensor(sentences, &device);
         for layer in &mut self.layers {
             for cache in &mut layer.target {
@@ -136,7 +128,15 @@ impl DecoderCache {
     }
 }
 
-fn index_tensor(indices: &[usize], device: &Device) -> Tensor<1, Int> {
+/// The rows of sentences, all their beams.
+pub(crate) fn rows_of(sentences: &[usize], beams: usize) -> Vec<usize> {
+    sentences
+        .iter()
+        .flat_map(|sentence| (0..beams).map(move |beam| sentence * beams + beam))
+        .collect()
+}
+
+pub(crate) fn index_tensor(indices: &[usize], device: &Device) -> Tensor<1, Int> {
     let ids: Vec<i32> = indices.iter().map(|index| *index as i32).collect();
     Tensor::from_data(TensorData::new(ids, [indices.len()]), device)
 }

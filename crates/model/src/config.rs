@@ -29,6 +29,37 @@ pub enum Architecture {
     /// "Attention Is All You Need", Vaswani et al. 2017.
     #[default]
     Transformer,
+    /// Recurrent encoder and decoder; the encoder's last state is all that the decoder learns of the source (Sutskever et
+    /// al. 2014).
+    Rnn,
+    /// The same with attention over all of the encoder's outputs (Bahdanau et al. 2015, Luong et al. 2015).
+    RnnAttention,
+}
+
+/// The cell of a recurrent layer; see `cell.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellKind {
+    /// A layer that reads its own last output (Elman 1990).
+    Elman,
+    /// Two gates (Cho et al. 2014).
+    Gru,
+    /// Three gates and a state that nothing but they change (Hochreiter and Schmidhuber 1997).
+    #[default]
+    Lstm,
+}
+
+/// How well a decoder's state fits an encoder's output, before the softmax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Score {
+    /// `v · tanh(W_q q + W_k k)` (Bahdanau et al. 2015).
+    #[default]
+    Additive,
+    /// `q · k` (Luong et al. 2015, section 3.1).
+    Dot,
+    /// `q · W k` (the same).
+    General,
 }
 
 /// Where layer normalisation stands in a sub-layer.
@@ -119,6 +150,19 @@ pub struct ModelConfig {
     pub position_merge: PositionMerge,
     /// Multiply embeddings by the square root of their width (the paper, section 3.4).
     pub embedding_scale: bool,
+    /// Recurrent models: the cell, by default `lstm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cell: Option<CellKind>,
+    /// Recurrent models: whether the encoder reads in both directions, by default true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bidirectional: Option<bool>,
+    /// `rnn-attention`: the score, by default `additive`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
+    /// `rnn-attention`: whether the decoder reads what it last attended to, by default false (Luong et al. 2015,
+    /// section 3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_feeding: Option<bool>,
 }
 
 impl Default for ModelConfig {
@@ -140,6 +184,10 @@ impl Default for ModelConfig {
             tie: None,
             position_merge: PositionMerge::Sum,
             embedding_scale: true,
+            cell: None,
+            bidirectional: None,
+            score: None,
+            input_feeding: None,
         }
     }
 }
@@ -199,6 +247,7 @@ impl ModelConfig {
                 "choose n_heads so that d_model / n_heads is whole, 32 to 64 is common",
             );
         }
+        self.check_recurrent_keys()?;
         let encoding_width = self.embedding_width();
         if !encoding_width.is_multiple_of(2)
             || (self.position_merge == PositionMerge::Concat && !self.d_model.is_multiple_of(4))
@@ -224,6 +273,60 @@ impl ModelConfig {
                     "0.1 suits large corpora, 0.3 small ones",
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// Keys of recurrent models stand with such a model only, and fit it.
+    fn check_recurrent_keys(&self) -> Result<(), ModelConfigError> {
+        let fail = |key, message: String, hint: &str| {
+            Err(ModelConfigError {
+                key,
+                message,
+                hint: hint.into(),
+            })
+        };
+        let is_recurrent = self.arch != Architecture::Transformer;
+        let has_attention = self.arch == Architecture::RnnAttention;
+        for (key, is_given, fits, which) in [
+            (
+                "model.cell",
+                self.cell.is_some(),
+                is_recurrent,
+                "\"rnn\" or \"rnn-attention\"",
+            ),
+            (
+                "model.bidirectional",
+                self.bidirectional.is_some(),
+                is_recurrent,
+                "\"rnn\" or \"rnn-attention\"",
+            ),
+            ("model.score", self.score.is_some(), has_attention, "\"rnn-attention\""),
+            (
+                "model.input_feeding",
+                self.input_feeding.is_some(),
+                has_attention,
+                "\"rnn-attention\"",
+            ),
+        ] {
+            if is_given && !fits {
+                let hint = format!("remove it, or set model.arch = {which}");
+                return fail(key, "this architecture has no such thing".into(), &hint);
+            }
+        }
+        if is_recurrent && self.position_merge != PositionMerge::Sum {
+            return fail(
+                "model.position_merge",
+                "a recurrent model has no positions to merge".into(),
+                "remove it: the order of the words is in the states",
+            );
+        }
+        if is_recurrent && self.bidirectional != Some(false) && !self.d_model.is_multiple_of(2) {
+            return fail(
+                "model.d_model",
+                format!("{} cannot be halved for two directions", self.d_model),
+                "use an even width, or bidirectional = false",
+            );
         }
         Ok(())
     }

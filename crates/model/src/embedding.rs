@@ -7,13 +7,14 @@ use burn::nn::{Embedding, EmbeddingConfig, Initializer};
 use burn::prelude::*;
 use ember_kernels::embedding;
 
-use crate::config::{ModelConfig, PositionMerge};
+use crate::config::{Architecture, ModelConfig, PositionMerge};
 use crate::pass::Pass;
 
 /// What [`EmbeddingRule::embed`] does around the table look-up; the same for source and target.
 #[derive(Module, Debug)]
 pub struct EmbeddingRule {
     scale: f64,
+    positions: bool,
     concat: bool,
     dropout: f64,
 }
@@ -27,12 +28,13 @@ impl EmbeddingRule {
             } else {
                 1.0
             },
+            positions: config.arch == Architecture::Transformer,
             concat: config.position_merge == PositionMerge::Concat,
             dropout: config.dropout_rates().embedding,
         }
     }
 
-    /// Embeds ids that stand at positions `start..start + L`.
+    /// Embeds ids that, in a model that has positions, stand at `start..start + L`.
     ///
     /// # Shapes
     /// - `ids`: `[B, L]`
@@ -43,7 +45,11 @@ impl EmbeddingRule {
         let [_, width] = table.dims();
         let rule = embedding::EmbeddingRule {
             scale: self.scale,
-            positions: positional_encoding(start, length, width).into(),
+            positions: if self.positions {
+                positional_encoding(start, length, width).into()
+            } else {
+                vec![0.0; length * width].into()
+            },
             concat: self.concat,
             dropout: pass.dropout(self.dropout),
         };

@@ -7,7 +7,9 @@
 //! attention     scaled dot products, several heads                  (eq. 1, section 3.2)
 //! feed_forward  the position-wise network                           (eq. 2)
 //! residual      Add & Norm                                          (section 3.1)
-//! arch/         whole models: transformer
+//! cell          Elman, GRU and LSTM layers
+//! source_attention  a recurrent decoder's attention                  (Bahdanau et al. 2015, Luong et al. 2015)
+//! arch/         whole models: transformer, recurrent
 //! loss          label-smoothed cross-entropy, from ember-kernels    (section 5.4)
 //! cache         keys and values of a search in progress
 //! search        greedy and beam search
@@ -23,12 +25,14 @@
 pub mod arch;
 pub mod attention;
 pub mod cache;
+pub mod cell;
 pub mod config;
 pub mod embedding;
 pub mod feed_forward;
 pub mod pass;
 pub mod residual;
 pub mod search;
+pub mod source_attention;
 pub mod weights;
 
 pub use ember_kernels as kernels;

@@ -1,7 +1,7 @@
 //! A model's parameters by name: initialise, read, write.
 //!
-//! A name is the path of fields, such as `encoder.layers.0.self_attention.query.weight`. Linear weights are
-//! `[d_in, d_out]`.
+//! A name is the path of fields, such as `encoder.layers.0.self_attention.query.weight`; which of several kinds a module is
+//! does not show in it. Linear weights are `[d_in, d_out]`.
 
 use std::collections::BTreeMap;
 
@@ -22,27 +22,52 @@ pub struct Weight {
 /// Parameters by name, in the names' order.
 pub type Weights = BTreeMap<String, Weight>;
 
+/// Where a visitor of modules is.
+#[derive(Debug, Clone, Default)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// To be called by `enter_module`.
+    pub fn enter(&mut self, name: &str, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    /// To be called by `exit_module`.
+    pub fn exit(&mut self, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.pop();
+        }
+    }
+
+    /// The name of the parameter that is visited.
+    pub fn name(&self) -> String {
+        self.0.join(".")
+    }
+}
+
 /// All parameters of a module.
 pub fn export<M: Module>(module: &M) -> Weights {
     struct Export {
-        path: Vec<String>,
+        path: Path,
         weights: Weights,
     }
     impl ModuleVisitor for Export {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_owned());
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
         }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
+        fn exit_module(&mut self, _name: &str, container: &str) {
+            self.path.exit(container);
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let shape = param.dims().to_vec();
             let values = host_values(param.val());
-            self.weights.insert(self.path.join("."), Weight { shape, values });
+            self.weights.insert(self.path.name(), Weight { shape, values });
         }
     }
     let mut export = Export {
-        path: Vec::new(),
+        path: Path::default(),
         weights: Weights::new(),
     };
     module.visit(&mut export);
@@ -163,25 +188,25 @@ impl UniformStream {
 /// Replaces each parameter by what `values(name, shape)` gives; `None` leaves it.
 fn map_weights<M: Module>(module: M, values: impl FnMut(&str, &[usize]) -> Option<Vec<f32>>) -> M {
     struct Map<F> {
-        path: Vec<String>,
+        path: Path,
         values: F,
     }
     impl<F: FnMut(&str, &[usize]) -> Option<Vec<f32>>> ModuleMapper for Map<F> {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_owned());
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
         }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
+        fn exit_module(&mut self, _name: &str, container: &str) {
+            self.path.exit(container);
         }
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            match (self.values)(&self.path.join("."), &param.dims()) {
+            match (self.values)(&self.path.name(), &param.dims()) {
                 Some(values) => replace(param, values),
                 None => param,
             }
         }
     }
     module.map(&mut Map {
-        path: Vec::new(),
+        path: Path::default(),
         values,
     })
 }

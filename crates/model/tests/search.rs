@@ -4,8 +4,10 @@ use std::convert::Infallible;
 
 use burn::prelude::*;
 use ember_model::EOS;
-use ember_model::arch::{Source, Transformer, Vocabularies, ids_tensor};
-use ember_model::config::{Activation, DecodingConfig, ModelConfig, NormPosition, PositionMerge};
+use ember_model::arch::{Model, Source, Vocabularies, ids_tensor};
+use ember_model::config::{
+    Activation, Architecture, CellKind, DecodingConfig, ModelConfig, NormPosition, PositionMerge, Score,
+};
 use ember_model::pass::Pass;
 use ember_model::search::{Hypothesis, max_output_length, pad_sources};
 use ember_model::weights::{host_values, initialise};
@@ -13,12 +15,7 @@ use ember_model::weights::{host_values, initialise};
 const VOCABULARY: usize = 23;
 
 /// Nobody stops the search.
-fn search_all(
-    model: &Transformer,
-    sources: &[Vec<u32>],
-    options: &DecodingConfig,
-    device: &Device,
-) -> Vec<Vec<Hypothesis>> {
+fn search_all(model: &Model, sources: &[Vec<u32>], options: &DecodingConfig, device: &Device) -> Vec<Vec<Hypothesis>> {
     let Ok(found) = ember_model::search::search_all(model, sources, options, device, |_| Ok::<_, Infallible>(()));
     found
 }
@@ -42,19 +39,48 @@ fn configs() -> Vec<ModelConfig> {
         ModelConfig {
             position_merge: PositionMerge::Concat,
             activation: Activation::Swiglu,
+            ..base.clone()
+        },
+        ModelConfig {
+            arch: Architecture::Rnn,
+            ..base.clone()
+        },
+        ModelConfig {
+            arch: Architecture::Rnn,
+            cell: Some(CellKind::Elman),
+            bidirectional: Some(false),
+            ..base.clone()
+        },
+        ModelConfig {
+            arch: Architecture::RnnAttention,
+            cell: Some(CellKind::Gru),
+            ..base.clone()
+        },
+        ModelConfig {
+            arch: Architecture::RnnAttention,
+            score: Some(Score::Dot),
+            input_feeding: Some(true),
+            ..base.clone()
+        },
+        ModelConfig {
+            arch: Architecture::RnnAttention,
+            cell: Some(CellKind::Gru),
+            score: Some(Score::General),
+            input_feeding: Some(true),
+            bidirectional: Some(false),
             ..base
         },
     ]
 }
 
-fn model(config: &ModelConfig, seed: u64) -> Transformer {
+fn model(config: &ModelConfig, seed: u64) -> Model {
     let vocabularies = Vocabularies {
         source: VOCABULARY,
         target: VOCABULARY,
         shared: true,
     };
     initialise(
-        Transformer::new(config, vocabularies, &Device::flex()).expect("a valid config"),
+        Model::new(config, vocabularies, &Device::flex()).expect("a valid config"),
         seed,
     )
 }
@@ -149,7 +175,7 @@ fn beam_one_is_greedy() {
 }
 
 /// The argmax, word after word, without cache or batch.
-fn greedy(model: &Transformer, source: &[u32], options: &DecodingConfig) -> Vec<u32> {
+fn greedy(model: &Model, source: &[u32], options: &DecodingConfig) -> Vec<u32> {
     let device = Device::flex();
     let mut tokens = Vec::new();
     if source.is_empty() {
@@ -198,9 +224,9 @@ fn a_batch_equals_its_sentences_one_by_one() {
 #[test]
 fn a_beam_is_sorted_and_its_scores_are_the_models() {
     let device = Device::flex();
-    let model = model(&configs()[0], 31);
     let mut counts = [0, 0];
-    for beam in [1, 12] {
+    for (config, beam) in [(0, 1), (0, 12), (3, 12), (6, 12)] {
+        let model = model(&configs()[config], 31);
         let options = DecodingConfig {
             beam,
             length_penalty: 0.0,
@@ -227,7 +253,7 @@ fn a_beam_is_sorted_and_its_scores_are_the_models() {
 }
 
 /// What the model gives to an output when it is told all of it.
-fn log_probability(model: &Transformer, source: &[u32], output: &[u32]) -> f64 {
+fn log_probability(model: &Model, source: &[u32], output: &[u32]) -> f64 {
     let device = Device::flex();
     let input = [&[2], &output[..output.len() - 1]].concat();
     let input = ids_tensor(&input, [1, output.len()], &device);

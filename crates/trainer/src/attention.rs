@@ -12,6 +12,8 @@ use ember_model::search::pad_sources;
 use ember_model::weights::host_values;
 use serde::Serialize;
 
+use crate::config::ConfigError;
+use crate::error::Result;
 use crate::trained::TrainedModel;
 use crate::translate::{CandidateTokens, Translation};
 
@@ -37,15 +39,25 @@ pub struct LineAttention {
     pub weights: Vec<Vec<Vec<Vec<f32>>>>,
 }
 
-/// The cross-attention of each line's best translation.
-pub fn attention_json(trained: &TrainedModel, translations: &[Translation]) -> Attention {
+/// Decoder layers and heads of a model's attention over the source.
+///
+/// # Errors
+/// When it has none.
+pub fn attention_maps(trained: &TrainedModel) -> Result<[usize; 2]> {
+    let hint = "models of arch rnn-attention and transformer have some";
+    let none = || ConfigError::invalid("model.arch", "this model has no attention to show", hint);
+    Ok(trained.model.attention_maps().ok_or_else(none)?)
+}
+
+/// The cross-attention of each line's best translation, of a model with so many layers and heads.
+pub fn attention_json(trained: &TrainedModel, [layers, heads]: [usize; 2], translations: &[Translation]) -> Attention {
     let line = |translation: &Translation| {
         let tokens = translation.candidates.first()?.tokens.as_ref()?;
         (!tokens.source.is_empty()).then(|| line_attention(trained, tokens))
     };
     Attention {
-        layers: trained.config.model.decoder_layers,
-        heads: trained.config.model.n_heads,
+        layers,
+        heads,
         lines: translations.iter().map(line).collect(),
     }
 }

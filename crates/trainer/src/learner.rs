@@ -3,7 +3,7 @@
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use ember_data::batch::Batch;
-use ember_model::arch::{Transformer, Vocabularies};
+use ember_model::arch::{Model, Vocabularies};
 use ember_model::config::ModelConfigError;
 use ember_model::kernels::{self, is_fused, together};
 use ember_model::loss::output_loss;
@@ -17,7 +17,7 @@ use crate::tensors::BatchTensors;
 /// A model in training.
 pub struct Learner {
     /// `None` only while a step changes the weights: they are changed in their place, which takes owning them.
-    model: Option<Transformer>,
+    model: Option<Model>,
     /// Its running means and moving average.
     pub optimizer: Optimizer,
     /// With autodiff.
@@ -66,7 +66,7 @@ impl Learner {
     /// When the model's config cannot work with these vocabularies.
     pub fn new(config: &Config, vocabularies: Vocabularies, device: &Device) -> Result<Self, ModelConfigError> {
         let device = device.clone().autodiff();
-        let model = Transformer::new(&config.model, vocabularies, &device)?;
+        let model = Model::new(&config.model, vocabularies, &device)?;
         Ok(Self {
             model: Some(initialise(model, config.seed)),
             optimizer: Optimizer::new(&config.training.optimizer, config.training.ema),
@@ -77,12 +77,12 @@ impl Learner {
     }
 
     /// The model with its weights of now.
-    pub fn model(&self) -> &Transformer {
+    pub fn model(&self) -> &Model {
         self.model.as_ref().expect("no step is under way")
     }
 
     /// Goes on with other weights.
-    pub fn set_model(&mut self, model: Transformer) {
+    pub fn set_model(&mut self, model: Model) {
         self.model = Some(model);
     }
 

@@ -18,7 +18,7 @@ use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use ember_model::kernels::adam::{AdamStep, Parameter, sum_of_squares};
-use ember_model::weights::{Weight, Weights, host_values};
+use ember_model::weights::{Path, Weight, Weights, host_values};
 
 use crate::config::Optimizer as OptimizerConfig;
 pub use saved::{ImportFault, Saved};
@@ -80,7 +80,7 @@ impl Optimizer {
             numbers: self.numbers(learning_rate, gradient_scale),
             optimizer: self,
             gradients,
-            path: Vec::new(),
+            path: Path::default(),
         })
     }
 
@@ -202,23 +202,23 @@ struct Step<'a> {
     optimizer: &'a mut Optimizer,
     gradients: GradientsParams,
     numbers: AdamStep,
-    path: Vec<String>,
+    path: Path,
 }
 
 impl ModuleMapper for Step<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else {
             return param;
         };
-        let name = self.path.join(".");
+        let name = self.path.name();
         param.map(|tensor| {
             let tracked = tensor.is_require_grad();
             let shape = tensor.shape();

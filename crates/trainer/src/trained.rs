@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use ember_data::tokenizer::{Side, Tokenizer};
-use ember_model::arch::{Transformer, Vocabularies};
+use ember_model::arch::{Model, Vocabularies};
 use ember_model::config::DecodingConfig;
 use ember_model::weights::import;
 
@@ -21,7 +21,7 @@ pub struct TrainedModel {
     /// Text to ids and back.
     pub tokenizer: Tokenizer,
     /// Without autodiff.
-    pub model: Transformer,
+    pub model: Model,
     /// Where the model lies.
     pub device: Device,
     /// The checkpoint's folder name: an update's number or `average`.
@@ -39,7 +39,7 @@ impl TrainedModel {
         let folder = pointers::resolve(run.root(), checkpoint)?;
         files::verify(&folder)?;
         let weights = weights_file::read(&folder.join(MODEL_FILE))?;
-        let model = Transformer::new(&config.model, vocabularies(&tokenizer), device)?;
+        let model = Model::new(&config.model, vocabularies(&tokenizer), device)?;
         let model = import(model, weights).map_err(|fault| TrainerError::Run {
             folder: folder.clone(),
             message: fault.to_string(),

@@ -4,7 +4,7 @@ use burn::prelude::*;
 use ember_data::Progress;
 use ember_data::corpus::is_blank;
 use ember_data::tokenizer::{Side, Tokenizer};
-use ember_model::arch::Transformer;
+use ember_model::arch::Model;
 use ember_model::config::DecodingConfig;
 use ember_model::search::{Hypothesis, search_all};
 
@@ -15,7 +15,7 @@ use crate::split::split_to_fit;
 #[derive(Clone, Copy)]
 pub struct Translator<'a> {
     /// Without autodiff.
-    pub model: &'a Transformer,
+    pub model: &'a Model,
     /// Of the model's vocabulary.
     pub tokenizer: &'a Tokenizer,
     /// Where the model lies.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use ember_data::corpus::{LineReader, read_lines};
-use ember_trainer::attention::attention_json;
+use ember_trainer::attention::{attention_json, attention_maps};
 use ember_trainer::run::RunFolder;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
@@ -64,6 +64,8 @@ impl Translate {
         decoding.batch_tokens = self.batch_tokens.unwrap_or(decoding.batch_tokens);
         decoding.validate()?;
 
+        let maps = self.attention.as_ref().map(|_| attention_maps(&trained)).transpose()?;
+
         let lines = match &self.input {
             Some(path) => read_lines(path)?,
             None => read_standard_input()?,
@@ -75,8 +77,8 @@ impl Translate {
                 .with_context(|| format!("cannot write {}", path.display()))?,
             None => self.write_to_stdout(&translations)?,
         }
-        if let Some(path) = &self.attention {
-            let json = attention_json(&trained, &translations);
+        if let (Some(path), Some(maps)) = (&self.attention, maps) {
+            let json = attention_json(&trained, maps, &translations);
             let mut file = writer(path)?;
             serde_json::to_writer(&mut file, &json)
                 .map_err(io::Error::from)

@@ -2,14 +2,12 @@
 //!
 //! B batch, S source length, T target length, D model width, V vocabulary.
 
-use std::sync::Arc;
-
 use burn::nn::{Embedding, LayerNorm, Linear, LinearConfig};
 use burn::prelude::*;
 use ember_kernels::output_loss::Projection;
 use ember_kernels::residual_norm::norm;
 
-use crate::PAD;
+use super::{Source, Vocabularies, ids_tensor};
 use crate::attention::{Mask, MultiHeadAttention};
 use crate::cache::{DecoderCache, LayerCache};
 use crate::config::{ModelConfig, ModelConfigError, NormPosition, Tie};
@@ -17,46 +15,6 @@ use crate::embedding::{EmbeddingRule, table};
 use crate::feed_forward::FeedForward;
 use crate::pass::Pass;
 use crate::residual::{Residual, layer_norm};
-
-/// Sizes of the two vocabularies; the same when they are one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vocabularies {
-    /// Entries of the source side.
-    pub source: usize,
-    /// Entries of the target side.
-    pub target: usize,
-    /// Whether both sides use one vocabulary.
-    pub shared: bool,
-}
-
-/// Source sentences as the encoder reads them.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// `[B, S]`, padded at the end.
-    pub ids: Tensor<2, Int>,
-    /// Hides padding.
-    pub mask: Mask,
-}
-
-impl Source {
-    /// From `batch` rows of `length` ids each.
-    pub fn new(ids: &[u32], [batch, length]: [usize; 2], device: &Device) -> Self {
-        let lengths: Arc<[usize]> = ids
-            .chunks(length)
-            .map(|row| length - row.iter().rev().take_while(|id| **id == PAD).count())
-            .collect();
-        Self {
-            ids: ids_tensor(ids, [batch, length], device),
-            mask: Mask::Padding(lengths),
-        }
-    }
-}
-
-/// Ids as a tensor, row after row.
-pub fn ids_tensor<const N: usize>(ids: &[u32], shape: [usize; N], device: &Device) -> Tensor<N, Int> {
-    let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
-    Tensor::from_data(TensorData::new(ids, shape), device)
-}
 
 /// Encoder, decoder, embeddings and output projection.
 #[derive(Module, Debug)]
@@ -191,6 +149,12 @@ impl Transformer {
             .embedding_rule
             .embed(self.target_table(), ids, cache.length(), pass);
         self.readout(self.decoder.step(x, cache)).matmul(self.output_weight())
+    }
+
+    /// Decoder layers and heads.
+    pub fn attention_maps(&self) -> [usize; 2] {
+        let layers = &self.decoder.layers;
+        [layers.len(), layers[0].cross_attention.heads.count]
     }
 
     /// Cross-attention of every decoder layer for given sentence pairs, each `[B, H, T, S]`.

@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use burn::prelude::*;
 use ember_kernels::together;
 
-use crate::arch::{Source, Transformer};
+use crate::arch::{Model, Source};
 use crate::config::{DecodingConfig, LengthPenaltyKind};
 use crate::{BOS, EOS, PAD};
 use beam::{Beam, best_continuations};
@@ -45,7 +45,7 @@ pub fn max_output_length(config: &DecodingConfig, source_tokens: usize) -> usize
 /// # Errors
 /// That of `on_batch`, which ends the search.
 pub fn search_all<E>(
-    model: &Transformer,
+    model: &Model,
     sources: &[Vec<u32>],
     config: &DecodingConfig,
     device: &Device,
@@ -74,12 +74,7 @@ pub fn search_all<E>(
 }
 
 /// Translates the sentences of one batch; see [`search_all`].
-fn search_batch(
-    model: &Transformer,
-    sources: &[&[u32]],
-    config: &DecodingConfig,
-    device: &Device,
-) -> Vec<Vec<Hypothesis>> {
+fn search_batch(model: &Model, sources: &[&[u32]], config: &DecodingConfig, device: &Device) -> Vec<Vec<Hypothesis>> {
     let mut results: Vec<Vec<Hypothesis>> = sources.iter().map(|_| vec![EMPTY]).collect();
     let mut beams: Vec<Beam> = (0..sources.len())
         .filter(|&sentence| !sources[sentence].is_empty())

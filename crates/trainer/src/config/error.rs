@@ -62,7 +62,7 @@ impl fmt::Display for ConfigError {
 
 impl ConfigError {
     /// A value that its key cannot have; the place is added when the file is known.
-    pub(super) fn invalid(key: &str, message: impl fmt::Display, hint: &str) -> Self {
+    pub(crate) fn invalid(key: &str, message: impl fmt::Display, hint: &str) -> Self {
         Self {
             place: String::new(),
             key: key.into(),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use burn::prelude::*;
-use ember_model::arch::Transformer;
+use ember_model::arch::Model;
 use ember_model::weights::{Weights, export, import};
 
 use super::trainer::Trainer;
@@ -26,7 +26,7 @@ const TRAINED: &str = "trained.";
 
 impl Trainer<'_> {
     /// The model to be used, without autodiff.
-    pub(super) fn model_in_use(&self) -> Transformer {
+    pub(super) fn model_in_use(&self) -> Model {
         let model = self.learner.model().clone().valid();
         match self.average(&export(&model)) {
             Some(average) => import(model, average).expect("an average has the shapes of its weights"),
