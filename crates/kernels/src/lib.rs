@@ -4,6 +4,7 @@
 //! linear         y = x W + b, several maps of the same rows at once
 //! attention      softmax(Q K^T / √d_k) V for packed heads, with masks and dropout
 //! residual_norm  norm(x + dropout(y)), and its parts
+//! recurrent      a layer of Elman, GRU or LSTM cells through all positions
 //! activation     ReLU, GELU, SwiGLU, with dropout
 //! embedding      table look-up with scale, positions and dropout
 //! output_loss    output projection and label-smoothed cross-entropy, a few rows at a time
@@ -42,6 +43,7 @@ pub mod linear;
 mod numbers;
 pub mod output_loss;
 mod precision;
+pub mod recurrent;
 pub mod residual_norm;
 #[cfg(test)]
 mod testing;

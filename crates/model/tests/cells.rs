@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use burn::module::{ModuleVisitor, Param};
 use burn::prelude::*;
 use burn::tensor::Gradients;
-use ember_model::cell::{CellState, Direction, RecurrentLayer};
+use ember_model::attention::Mask;
+use ember_model::cell::RecurrentLayer;
 use ember_model::config::CellKind;
+use ember_model::kernels::recurrent::Direction;
 use ember_model::pass::Pass;
 use ember_model::weights::{Path, Weight, Weights, host_values, import};
 use safetensors::{Dtype, SafeTensors};
@@ -43,6 +45,8 @@ fn agrees_with_pytorch(kind: CellKind, name: &str) {
         .flat_map(|words| (0..length).map(move |place| f32::from(place < *words as usize)));
     let words = Tensor::<2>::from_data(TensorData::new(words.collect::<Vec<_>>(), [batch, length]), &device);
 
+    let padding = Mask::Padding(lengths.iter().map(|words| *words as usize).collect());
+
     let mut loss = Tensor::<1>::zeros([1], &device);
     let mut layers = Vec::new();
     for (direction, side) in [(Direction::Forward, "forward"), (Direction::Backward, "backward")] {
@@ -54,9 +58,9 @@ fn agrees_with_pytorch(kind: CellKind, name: &str) {
         });
         let layer = RecurrentLayer::new(kind, width, hidden, &device);
         let layer = import(layer, weights.collect()).expect("PyTorch's shapes");
-        let start = CellState::zero(kind, [batch, hidden], &device);
+        let start = layer.zero_state(batch, &device);
         let pass = Pass::inference();
-        let (outputs, last) = layer.forward(x.clone(), start, Some(&words), direction, &pass);
+        let (outputs, last) = layer.forward(x.clone(), start, Some(&padding), direction, &pass);
         // PyTorch gives zeros where there is no word.
         let outputs = outputs * words.clone().unsqueeze_dim(2);
         let mut results = vec![

@@ -143,6 +143,18 @@ impl Product<'_> {
     /// # Panics
     /// If sizes do not fit.
     pub fn write_strided(&self, result: &mut [f32], row_stride: usize) {
+        self.compute(result, row_stride, true);
+    }
+
+    /// The same on this thread alone.
+    ///
+    /// # Panics
+    /// If sizes do not fit.
+    pub fn write_here(&self, result: &mut [f32], row_stride: usize) {
+        self.compute(result, row_stride, false);
+    }
+
+    fn compute(&self, result: &mut [f32], row_stride: usize, on_all_threads: bool) {
         let (left, right) = (self.left, self.right.matrix);
         let [rows, columns] = [left.rows, right.columns];
         assert_eq!(
@@ -159,9 +171,9 @@ impl Product<'_> {
         assert!(left.columns > 0, "a product over nothing");
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
-            return avx512::multiply(self, result, row_stride);
+            return avx512::multiply(self, result, row_stride, on_all_threads);
         }
-        portable(self, result, row_stride);
+        portable(self, result, row_stride, on_all_threads);
     }
 }
 
@@ -175,7 +187,7 @@ pub fn multiply_small(left: Matrix, right: Matrix, factor: f32, result: &mut [f3
 }
 
 /// A product without instructions of our own.
-fn portable(product: &Product, result: &mut [f32], row_stride: usize) {
+fn portable(product: &Product, result: &mut [f32], row_stride: usize, on_all_threads: bool) {
     let (left, right) = (product.left, product.right.matrix);
     if let Start::Bias(bias) = product.start {
         for row in result.chunks_mut(row_stride).take(left.rows) {
@@ -183,14 +195,11 @@ fn portable(product: &Product, result: &mut [f32], row_stride: usize) {
         }
     }
     let kept = if matches!(product.start, Start::Zero) { 0.0 } else { 1.0 };
-    by_crate(
-        left,
-        right,
-        [kept, 1.0],
-        result,
-        row_stride,
-        gemm::Parallelism::Rayon(0),
-    );
+    let parallelism = match on_all_threads {
+        true => gemm::Parallelism::Rayon(0),
+        false => gemm::Parallelism::None,
+    };
+    by_crate(left, right, [kept, 1.0], result, row_stride, parallelism);
 }
 
 /// `result = kept * result + factor * left * right`, by the crate `gemm`.

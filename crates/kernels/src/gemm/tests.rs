@@ -161,7 +161,7 @@ fn the_portable_product_agrees_and_does_not_depend_on_threads() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let mut result = vec![0.5; m * n];
-                portable(&product, &mut result, n);
+                portable(&product, &mut result, n, true);
                 result
             })
         };

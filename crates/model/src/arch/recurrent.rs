@@ -18,10 +18,12 @@ use burn::tensor::activation::tanh;
 use ember_kernels::Dropout;
 use ember_kernels::linear::linear;
 use ember_kernels::output_loss::Projection;
+use ember_kernels::recurrent::{Direction, State};
 
 use super::{Source, Vocabularies, ids_tensor};
+use crate::attention::Mask;
 use crate::cache::{index_tensor, rows_of};
-use crate::cell::{CellState, Direction, RecurrentLayer};
+use crate::cell::{RecurrentLayer, select};
 use crate::config::{Architecture, CellKind, ModelConfig, ModelConfigError, Tie};
 use crate::embedding::{EmbeddingRule, table};
 use crate::pass::Pass;
@@ -60,11 +62,11 @@ pub struct EncoderLayer {
 
 impl EncoderLayer {
     /// Outputs `[B, S, D]`, and the last state of every direction, side by side `[B, D]`.
-    fn run(&self, x: Tensor<3>, real: &Tensor<2>, pass: &Pass) -> (Tensor<3>, CellState) {
+    fn run(&self, x: Tensor<3>, padding: &Mask, pass: &Pass) -> (Tensor<3>, State) {
         let [batch, _, _] = x.dims();
         let run = |layer: &RecurrentLayer, direction| {
-            let start = CellState::zero(layer.kind(), [batch, layer.width()], &x.device());
-            layer.forward(x.clone(), start, Some(real), direction, pass)
+            let start = layer.zero_state(batch, &x.device());
+            layer.forward(x.clone(), start, Some(padding), direction, pass)
         };
         let (outputs, last) = run(&self.forward, Direction::Forward);
         let Some(backward) = &self.backward else {
@@ -72,7 +74,7 @@ impl EncoderLayer {
         };
         let (other_outputs, other_last) = run(backward, Direction::Backward);
         let beside = |a, b| Tensor::cat(vec![a, b], 1);
-        let last = CellState {
+        let last = State {
             hidden: beside(last.hidden, other_last.hidden),
             inner: last.inner.zip(other_last.inner).map(|(a, b)| beside(a, b)),
         };
@@ -85,12 +87,12 @@ struct Encoded {
     /// The encoder's outputs: `[B, S, D]`.
     memory: Tensor<3>,
     /// The first state of each decoder layer.
-    states: Vec<CellState>,
+    states: Vec<State>,
 }
 
 /// A search in progress.
 pub struct SearchState {
-    states: Vec<CellState>,
+    states: Vec<State>,
     /// What was attended to at the last step, with input feeding: `[N, D]`.
     fed: Option<Tensor<2>>,
     /// The encoder's outputs, for a model with attention.
@@ -153,7 +155,6 @@ impl Recurrent {
     }
 
     fn encode(&self, source: &Source, pass: &mut Pass) -> Encoded {
-        let real = source.words();
         let mut x = self
             .embedding_rule
             .embed(&self.source_embedding, source.ids.clone(), 0, pass);
@@ -162,7 +163,7 @@ impl Recurrent {
             if number > 0 {
                 x = pass.dropout(self.dropout).apply(x);
             }
-            let (outputs, state) = layer.run(x, &real, pass);
+            let (outputs, state) = layer.run(x, &source.mask, pass);
             x = outputs;
             last = Some(state);
         }
@@ -171,7 +172,7 @@ impl Recurrent {
             let state = linear(&[&self.bridges[number]], state.unsqueeze_dim(1), pass.precision());
             tanh(state.squeeze_dim(1))
         };
-        let first = CellState {
+        let first = State {
             hidden: bridge(0, last.hidden),
             inner: last.inner.map(|inner| bridge(1, inner)),
         };
@@ -220,7 +221,7 @@ impl Recurrent {
     }
 
     /// All positions of `x` through all layers, from `states` on, which are moved along.
-    fn run_layers(&self, mut x: Tensor<3>, states: &mut [CellState], dropouts: &[Dropout], pass: &Pass) -> Tensor<3> {
+    fn run_layers(&self, mut x: Tensor<3>, states: &mut [State], dropouts: &[Dropout], pass: &Pass) -> Tensor<3> {
         for (number, (layer, state)) in self.decoder.iter().zip(states).enumerate() {
             if number > 0 {
                 x = dropouts[number].apply(x);
@@ -248,7 +249,7 @@ impl Recurrent {
         let rows: Vec<usize> = (0..batch * beam).map(|row| row / beam).collect();
         let device = memory.device();
         SearchState {
-            states: states.iter().map(|state| state.select(&rows)).collect(),
+            states: states.iter().map(|state| select(state, &rows)).collect(),
             fed: self
                 .input_feeding
                 .then(|| Tensor::zeros([batch * beam, width], &device)),
@@ -298,7 +299,7 @@ impl Recurrent {
 
 impl SearchState {
     pub(super) fn reorder(&mut self, order: &[usize]) {
-        self.states.iter_mut().for_each(|state| *state = state.select(order));
+        self.states.iter_mut().for_each(|state| *state = select(state, order));
         self.fed = self
             .fed
             .take()

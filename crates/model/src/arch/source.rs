@@ -40,11 +40,6 @@ impl Source {
         }
     }
 
-    /// 1 for a word, 0 for padding: `[B, S]`.
-    pub(super) fn words(&self) -> Tensor<2> {
-        self.ids.clone().not_equal_scalar(PAD as i32).float()
-    }
-
     /// To be added to scores, so that nobody attends to padding: `[B, 1, S]`.
     pub(super) fn hidden_padding(&self) -> Tensor<3> {
         let [_, length] = self.ids.dims();

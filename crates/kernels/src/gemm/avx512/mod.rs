@@ -128,13 +128,14 @@ fn steps(depth: usize, precision: Precision) -> usize {
     }
 }
 
-/// `result = left * right + start`, on all threads.
+/// `result = left * right + start`, on all threads or on this one.
 ///
 /// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what only
 /// one of them reads it copies itself, a piece at a time, so that the copy stays in its cache.
-pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize) {
+pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all_threads: bool) {
     let (left, right, precision) = (product.left, product.right.matrix, product.right.precision);
     let by_rows = left.rows >= right.columns;
+    let is_shared = on_all_threads && left.rows * right.columns * left.columns >= SERIAL;
     // Where rows are contiguous along k, fp32 numbers are read where they are.
     let by_row = left.column_stride == 1;
     let in_place = precision == Precision::Fp32 && by_row;
@@ -146,10 +147,10 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize) {
         start: product.start,
         by_row,
         in_place,
-        left_strips: (!in_place && !by_rows).then(|| Strips::new(left, precision)),
+        left_strips: (is_shared && !in_place && !by_rows).then(|| Strips::new(left, precision)),
         right_panels: match &product.right.panels {
             Some(panels) => Some(panels),
-            None if by_rows => {
+            None if is_shared && by_rows => {
                 fresh = Panels::of_columns(right, precision);
                 Some(&fresh)
             }
@@ -162,7 +163,7 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize) {
         rows: [0, left.rows],
         columns: [0, right.columns],
     };
-    if left.rows * right.columns * left.columns < SERIAL {
+    if !is_shared {
         return job.run(whole);
     }
     let (side, tile, most) = if by_rows {
