@@ -8,6 +8,19 @@ use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend};
 
+/// Tensors without autodiff, and what stands for them in its graph.
+pub fn parts<B: Backend, C: CheckpointStrategy, const N: usize>(
+    tensors: [FloatTensor<Autodiff<B, C>>; N],
+) -> ([FloatTensor<B>; N], [NodeGuard; N]) {
+    let mut guards = Vec::with_capacity(N);
+    let tensors = tensors.map(|tensor| {
+        let (tensor, guard) = tensor.into_parts();
+        guards.push(guard);
+        tensor
+    });
+    (tensors, guards.try_into().expect("one for each tensor"))
+}
+
 /// The output of an operation on `parents`, with what its backward step needs.
 pub fn record<B, C, Step, State, const N: usize>(
     step: Step,

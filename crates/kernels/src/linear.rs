@@ -15,7 +15,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extensi
 use burn::nn::Linear;
 use burn::prelude::*;
 
-use crate::autodiff::{record, register};
+use crate::autodiff::{parts, record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::gemm::{Matrix, Product, Right, Start, column_sums};
 use crate::numbers::uninitialized;
@@ -163,15 +163,9 @@ fn recorded<B: Cpu, C: CheckpointStrategy, const N: usize>(
     tensors: [FloatTensor<Autodiff<B, C>>; N],
     precision: Precision,
 ) -> FloatTensor<Autodiff<B, C>> {
-    let mut guards = Vec::with_capacity(N);
-    let tensors = tensors.map(|tensor| {
-        let (tensor, guard) = tensor.into_parts();
-        guards.push(guard);
-        tensor
-    });
+    let (tensors, guards) = parts::<B, C, N>(tensors);
     let maps = Maps::<B>::new(tensors, precision);
     let output = maps.forward();
-    let guards: [_; N] = guards.try_into().expect("one for each tensor");
     record::<B, C, _, _, N>(LinearStep, guards, output, || maps)
 }
 

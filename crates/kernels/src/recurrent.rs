@@ -41,7 +41,7 @@ use burn::prelude::*;
 use rayon::prelude::*;
 
 use self::cells::{elman, elman_backward, gru, gru_backward, lstm, lstm_backward};
-use crate::autodiff::{record, register};
+use crate::autodiff::{parts, record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::gemm::{Matrix, Product, Right, Start, column_sums};
 use crate::numbers::uninitialized;
@@ -231,18 +231,12 @@ fn recorded<B: Cpu, C: CheckpointStrategy, const N: usize>(
     tensors: [FloatTensor<Autodiff<B, C>>; N],
     rule: RecurrentRule,
 ) -> FloatTensor<Autodiff<B, C>> {
-    let mut guards = Vec::with_capacity(N);
-    let tensors = tensors.map(|tensor| {
-        let (tensor, guard) = tensor.into_parts();
-        guards.push(guard);
-        tensor
-    });
+    let (tensors, guards) = parts::<B, C, N>(tensors);
     let layer = Layer::<B>::new(tensors, rule);
     let [batch, length, width] = layer.sizes();
     let mut kept = uninitialized(batch * length * layer.rule.cell.kept() * width);
     let output = layer.forward(Some(&mut kept));
     let saved = output.clone();
-    let guards: [_; N] = guards.try_into().expect("one for each tensor");
     record::<B, C, _, _, N>(RecurrentStep, guards, output, || (layer, saved, Arc::new(kept)))
 }
 
