@@ -34,6 +34,7 @@ done
 ember=$(realpath "$ember")
 mkdir -p "$out" && out=$(realpath "$out")
 summary=$out/summary.md
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$out} # Mesa's drivers complain without one
 : >"$summary"
 failures=0
 
@@ -48,8 +49,8 @@ part() {
   return 1
 }
 
-# One number of the last line, which is JSON.
-number() { sed -n "\$s/.*\"$2\":\\([0-9.eE+-]*\\).*/\\1/p" "$out/$1.log"; }
+# One number of training, in the last line, which is JSON.
+number() { sed -n "\$s/\"decode\".*//; \$s/.*\"$2\":\\([0-9.eE+-]*\\).*/\\1/p" "$out/$1.log"; }
 
 {
   echo "# GPU bench"
@@ -87,7 +88,7 @@ train() {
     --set model.dropout=0.0 --set "training.precision=$2" \
     --set "training.stop_after=\"${updates}u\"" --set "validation.every=\"${updates}u\""
 }
-losses() { sed -n 's/.*"type":"update".*"loss":\([0-9.]*\).*/\1/p' "$out/run-$1/metrics.jsonl"; }
+losses() { sed -n 's/^{"update":[0-9]*,"epoch":[0-9]*,"loss":\([0-9.e+-]*\),.*/\1/p' "$out/run-$1/metrics.jsonl"; }
 {
   echo
   echo "## $updates updates of quickstart, losses of device and CPU"
