@@ -26,6 +26,7 @@
 //! B sentences, L positions, H numbers of a state, G gates.
 
 mod cells;
+mod layer;
 mod reference;
 
 use std::sync::Arc;
@@ -35,16 +36,13 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::nn::Linear;
 use burn::prelude::*;
-use rayon::prelude::*;
 
-use self::cells::{elman, elman_backward, gru, gru_backward, lstm, lstm_backward};
+use self::layer::Layer;
 use crate::autodiff::{parts, record, register};
 use crate::cpu::{Cpu, is_fused};
-use crate::gemm::{Matrix, Product, Right, Start, column_sums};
-use crate::numbers::uninitialized;
 use crate::precision::Precision;
 
 pub use reference::reference;
@@ -139,43 +137,41 @@ pub fn recurrent(gates: Tensor<3>, own: &Linear, state: State, rule: RecurrentRu
     let [_, length, _] = gates.dims();
     let last = rule.direction.position(length - 1, length);
     let bias = own.bias.as_ref().expect("a map with a bias").val();
-    let [gates, hidden] = [gates.into_dispatch(), state.hidden.into_dispatch()];
-    let (weight, bias) = (own.weight.val().into_dispatch(), bias.into_dispatch());
-    let Some(inner) = state.inner else {
-        let found = Dispatch::recurrent_kernel(gates, weight, bias, hidden, rule);
-        let outputs = Tensor::<3>::from_dispatch(found);
-        let hidden = outputs.clone().slice_dim(1, last..last + 1).squeeze_dim(1);
-        return (outputs, State { hidden, inner: None });
+    let has_inner = state.inner.is_some();
+    let states = match state.inner {
+        Some(inner) => Tensor::cat(vec![state.hidden, inner], 1),
+        None => state.hidden,
     };
-    let found = Dispatch::lstm_kernel(gates, weight, bias, hidden, inner.into_dispatch(), rule);
-    let found = Tensor::<3>::from_dispatch(found);
+    let found = Tensor::<3>::from_dispatch(Dispatch::recurrent_kernel(
+        gates.into_dispatch(),
+        own.weight.val().into_dispatch(),
+        bias.into_dispatch(),
+        states.into_dispatch(),
+        rule,
+    ));
     let at = |position: usize| found.clone().slice_dim(1, position..position + 1).squeeze_dim(1);
     let state = State {
         hidden: at(last),
-        inner: Some(at(length)),
+        inner: has_inner.then(|| at(length)),
     };
-    (found.clone().slice_dim(1, 0..length), state)
+    let outputs = if has_inner {
+        found.clone().slice_dim(1, 0..length)
+    } else {
+        found
+    };
+    (outputs, state)
 }
 
-/// The fused operations, see [`recurrent`].
+/// The fused operation, see [`recurrent`].
 #[backend_extension(Flex, NdArray, Autodiff)]
 pub trait RecurrentKernel: Backend {
-    /// A layer whose state is its output.
+    /// `state` is the first one, for an LSTM with the inner one beside it: `[B, 2 H]`. The result of an LSTM has its last
+    /// inner state behind the outputs: `[B, L + 1, H]`.
     fn recurrent_kernel(
         gates: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        hidden: FloatTensor<Self>,
-        rule: RecurrentRule,
-    ) -> FloatTensor<Self>;
-
-    /// A layer with an inner state; the last one stands behind the outputs: `[B, L + 1, H]`.
-    fn lstm_kernel(
-        gates: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        hidden: FloatTensor<Self>,
-        inner: FloatTensor<Self>,
+        state: FloatTensor<Self>,
         rule: RecurrentRule,
     ) -> FloatTensor<Self>;
 }
@@ -185,21 +181,13 @@ impl<B: Cpu> RecurrentKernel for B {
         gates: FloatTensor<B>,
         weight: FloatTensor<B>,
         bias: FloatTensor<B>,
-        hidden: FloatTensor<B>,
+        state: FloatTensor<B>,
         rule: RecurrentRule,
     ) -> FloatTensor<B> {
-        Layer::<B>::new([gates, weight, bias, hidden], rule).forward(None)
-    }
-
-    fn lstm_kernel(
-        gates: FloatTensor<B>,
-        weight: FloatTensor<B>,
-        bias: FloatTensor<B>,
-        hidden: FloatTensor<B>,
-        inner: FloatTensor<B>,
-        rule: RecurrentRule,
-    ) -> FloatTensor<B> {
-        Layer::<B>::new([gates, weight, bias, hidden, inner], rule).forward(None)
+        let gates = B::contiguous(gates);
+        Layer::<B>::new(&gates, [weight, bias, state], rule)
+            .forward(B::values(&gates))
+            .0
     }
 }
 
@@ -208,322 +196,31 @@ impl<B: Cpu, C: CheckpointStrategy> RecurrentKernel for Autodiff<B, C> {
         gates: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        hidden: FloatTensor<Self>,
+        state: FloatTensor<Self>,
         rule: RecurrentRule,
     ) -> FloatTensor<Self> {
-        recorded::<B, C, _>([gates, weight, bias, hidden], rule)
+        let ([gates, weight, bias, state], guards) = parts::<B, C, 4>([gates, weight, bias, state]);
+        let gates = B::contiguous(gates);
+        let layer = Layer::<B>::new(&gates, [weight, bias, state], rule);
+        let (output, kept) = layer.forward(B::values(&gates));
+        let saved = output.clone();
+        record::<B, C, _, _, 4>(RecurrentStep, guards, output, || (layer, saved, Arc::new(kept)))
     }
-
-    fn lstm_kernel(
-        gates: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        hidden: FloatTensor<Self>,
-        inner: FloatTensor<Self>,
-        rule: RecurrentRule,
-    ) -> FloatTensor<Self> {
-        recorded::<B, C, _>([gates, weight, bias, hidden, inner], rule)
-    }
-}
-
-/// The layer with what its gradients need.
-fn recorded<B: Cpu, C: CheckpointStrategy, const N: usize>(
-    tensors: [FloatTensor<Autodiff<B, C>>; N],
-    rule: RecurrentRule,
-) -> FloatTensor<Autodiff<B, C>> {
-    let (tensors, guards) = parts::<B, C, N>(tensors);
-    let layer = Layer::<B>::new(tensors, rule);
-    let [batch, length, width] = layer.sizes();
-    let mut kept = uninitialized(batch * length * layer.rule.cell.kept() * width);
-    let output = layer.forward(Some(&mut kept));
-    let saved = output.clone();
-    record::<B, C, _, _, N>(RecurrentStep, guards, output, || (layer, saved, Arc::new(kept)))
 }
 
 #[derive(Debug)]
 struct RecurrentStep;
 
-impl<B: Cpu, const N: usize> Backward<B, N> for RecurrentStep {
+impl<B: Cpu> Backward<B, 4> for RecurrentStep {
     /// The layer, its outputs, and what it kept.
     type State = (Layer<B>, FloatTensor<B>, Arc<Vec<f32>>);
 
-    fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 4>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let upstream = B::contiguous(gradients.consume::<B>(&ops.node));
         let (layer, output, kept) = &ops.state;
         let found = layer.backward(B::values(&upstream), B::values(output), kept);
-        let found: [_; N] = found.try_into().expect("one gradient for each parent");
-        register::<B, _, N>(ops, gradients, found);
+        register::<B, _, 4>(ops, gradients, found);
     }
-}
-
-/// A layer and what it reads.
-#[derive(Debug, Clone)]
-struct Layer<B: Cpu> {
-    gates: FloatTensor<B>,
-    weight: FloatTensor<B>,
-    bias: FloatTensor<B>,
-    hidden: FloatTensor<B>,
-    inner: Option<FloatTensor<B>>,
-    rule: RecurrentRule,
-}
-
-impl<B: Cpu> Layer<B> {
-    /// `tensors` are gates, U, c, the first hidden state and, for an LSTM, the first inner one.
-    fn new<const N: usize>(tensors: [FloatTensor<B>; N], rule: RecurrentRule) -> Self {
-        let mut tensors = tensors.into_iter().map(B::contiguous);
-        let mut next = || tensors.next();
-        let layer = Self {
-            gates: next().expect("gates"),
-            weight: next().expect("a weight"),
-            bias: next().expect("a bias"),
-            hidden: next().expect("a state"),
-            inner: next(),
-            rule,
-        };
-        let [batch, length, width] = layer.sizes();
-        let cell = layer.rule.cell;
-        assert_eq!(layer.inner.is_some(), cell == Cell::Lstm, "an inner state");
-        assert_eq!(layer.gates.shape()[2], cell.gates() * width, "numbers of the gates");
-        for state in std::iter::once(&layer.hidden).chain(&layer.inner) {
-            assert_eq!([state.shape()[0], state.shape()[1]], [batch, width], "size of a state");
-        }
-        assert!(length > 0 && width > 0, "a layer over nothing");
-        let fits = |lengths: &Arc<[usize]>| lengths.len() == batch && lengths.iter().all(|words| *words <= length);
-        assert!(layer.rule.lengths.as_ref().is_none_or(fits), "words of each sentence");
-        layer
-    }
-
-    /// B, L and H.
-    fn sizes(&self) -> [usize; 3] {
-        let gates = self.gates.shape();
-        [gates[0], gates[1], self.weight.shape()[0]]
-    }
-
-    /// Positions of the result: the last inner state stands behind those of the sentence.
-    fn rows(&self) -> usize {
-        self.sizes()[1] + usize::from(self.inner.is_some())
-    }
-
-    /// Sentences that a thread takes at a time: whole tiles of a product.
-    fn block(&self) -> usize {
-        let [batch, ..] = self.sizes();
-        batch.div_ceil(rayon::current_num_threads()).next_multiple_of(12)
-    }
-
-    fn matrix<'a>(&self, weight: &'a FloatTensor<B>) -> Matrix<'a> {
-        Matrix::new(B::values(weight), [weight.shape()[0], weight.shape()[1]])
-    }
-
-    /// `kept`: `[B, L, kept H]`, if gradients are wanted.
-    fn forward(&self, kept: Option<&mut Vec<f32>>) -> FloatTensor<B> {
-        let [batch, length, width] = self.sizes();
-        let (rows, cell) = (self.rows(), self.rule.cell);
-        let made = cell.gates() * width;
-        let block = self.block();
-        let keeps = cell.kept() * width;
-        let right = Right::prepared(self.matrix(&self.weight), self.rule.precision);
-        let mut output = uninitialized(batch * rows * width);
-        let mut forgotten = Vec::new();
-        let kept = kept.unwrap_or_else(|| {
-            forgotten = uninitialized(batch * length * keeps);
-            &mut forgotten
-        });
-        let kept = chunks_or_empty(kept, block * length * keeps, batch.div_ceil(block));
-        let parts = output.par_chunks_mut(block * rows * width).zip(kept).enumerate();
-        parts.for_each(|(part, (output, kept))| {
-            let first = part * block;
-            let count = output.len() / (rows * width);
-            let begin = first * width..(first + count) * width;
-            let mut hidden = B::values(&self.hidden)[begin.clone()].to_vec();
-            let mut inner = match &self.inner {
-                Some(inner) => B::values(inner)[begin].to_vec(),
-                None => Vec::new(),
-            };
-            let mut own = uninitialized(count * made);
-            for step in 0..length {
-                let position = self.rule.direction.position(step, length);
-                let product = Product {
-                    left: Matrix::new(&hidden, [count, width]),
-                    right: &right,
-                    start: Start::Bias(B::values(&self.bias)),
-                };
-                product.write_here(&mut own, made);
-                for row in 0..count {
-                    let gates = &B::values(&self.gates)[((first + row) * length + position) * made..][..made];
-                    let own = &own[row * made..][..made];
-                    let hidden = &mut hidden[row * width..][..width];
-                    let is_word = self.rule.is_word(first + row, position);
-                    match cell {
-                        Cell::Elman if is_word => elman(gates, own, hidden),
-                        Cell::Gru if is_word => {
-                            let kept = &mut kept[(row * length + position) * keeps..][..keeps];
-                            gru(gates, own, hidden, kept);
-                        }
-                        Cell::Lstm => {
-                            let kept = &mut kept[(row * length + position) * keeps..][..keeps];
-                            let inner = &mut inner[row * width..][..width];
-                            if is_word {
-                                lstm(gates, own, hidden, inner, kept);
-                            } else {
-                                // The state is what the next position starts from; the gates count for nothing.
-                                kept.fill(0.0);
-                                kept[4 * width..].copy_from_slice(inner);
-                            }
-                        }
-                        _ => {}
-                    }
-                    output[(row * rows + position) * width..][..width].copy_from_slice(hidden);
-                }
-            }
-            for (row, inner) in inner.chunks_exact(width).enumerate() {
-                output[(row * rows + length) * width..][..width].copy_from_slice(inner);
-            }
-        });
-        B::tensor(output, Shape::new([batch, rows, width]))
-    }
-
-    /// Gradients of gates, U, c and the first states, from those of the result.
-    fn backward(&self, upstream: &[f32], output: &[f32], kept: &[f32]) -> Vec<FloatTensor<B>> {
-        let [batch, length, width] = self.sizes();
-        let (rows, cell) = (self.rows(), self.rule.cell);
-        let made = cell.gates() * width;
-        let block = self.block();
-        let right = Right::prepared(self.matrix(&self.weight).t(), self.rule.precision);
-        let before = self.states_before(output);
-        let mut gates = uninitialized(batch * length * made);
-        // δ' where it is not δ.
-        let mut own = match cell {
-            Cell::Gru => uninitialized(batch * length * made),
-            _ => Vec::new(),
-        };
-        let mut hidden = uninitialized(batch * width);
-        let mut inner = vec![0.0; if self.inner.is_some() { batch * width } else { 0 }];
-        let own_parts = chunks_or_empty(&mut own, block * length * made, batch.div_ceil(block));
-        let inner_parts = chunks_or_empty(&mut inner, block * width, batch.div_ceil(block));
-        let parts = gates
-            .par_chunks_mut(block * length * made)
-            .zip(hidden.par_chunks_mut(block * width))
-            .zip(own_parts)
-            .zip(inner_parts);
-        parts.enumerate().for_each(|(part, (((gates, hidden), own), inner))| {
-            let first = part * block;
-            let count = hidden.len() / width;
-            hidden.fill(0.0);
-            let upstream = &upstream[first * rows * width..][..count * rows * width];
-            for (row, inner) in inner.chunks_exact_mut(width).enumerate() {
-                inner.copy_from_slice(&upstream[(row * rows + length) * width..][..width]);
-            }
-            let mut direct = uninitialized(count * width);
-            for step in (0..length).rev() {
-                let position = self.rule.direction.position(step, length);
-                for row in 0..count {
-                    let place = row * length + position;
-                    let hidden = &mut hidden[row * width..][..width];
-                    let here = &upstream[(row * rows + position) * width..][..width];
-                    hidden.iter_mut().zip(here).for_each(|(hidden, here)| *hidden += here);
-                    let gates = &mut gates[place * made..][..made];
-                    let direct = &mut direct[row * width..][..width];
-                    if !self.rule.is_word(first + row, position) {
-                        gates.fill(0.0);
-                        if cell == Cell::Gru {
-                            own[place * made..][..made].fill(0.0);
-                        }
-                        direct.copy_from_slice(hidden);
-                        continue;
-                    }
-                    let keeps = cell.kept() * width;
-                    let here = &kept[(first * length + place) * keeps..][..keeps];
-                    match cell {
-                        Cell::Elman => {
-                            let output = &output[((first + row) * rows + position) * width..][..width];
-                            elman_backward(hidden, output, gates);
-                            direct.fill(0.0);
-                        }
-                        Cell::Gru => {
-                            let before = &before[(first * length + place) * width..][..width];
-                            gru_backward(hidden, before, here, gates, &mut own[place * made..][..made], direct);
-                        }
-                        Cell::Lstm => {
-                            let before = self.inner_before(kept, first + row, step);
-                            lstm_backward(hidden, &mut inner[row * width..][..width], before, here, gates);
-                            direct.fill(0.0);
-                        }
-                    }
-                }
-                hidden.copy_from_slice(&direct);
-                let delta = if cell == Cell::Gru { &*own } else { &*gates };
-                let product = Product {
-                    left: Matrix::strided(&delta[position * made..], [count, made], length * made),
-                    right: &right,
-                    start: Start::Result,
-                };
-                product.write_here(hidden, width);
-            }
-        });
-        let delta = if cell == Cell::Gru { &own } else { &gates };
-        let mut weight = uninitialized(width * made);
-        let product = Product {
-            left: Matrix::new(&before, [batch * length, width]).t(),
-            right: &Right::new(Matrix::new(delta, [batch * length, made]), self.rule.precision),
-            start: Start::Zero,
-        };
-        product.write(&mut weight);
-        let bias = column_sums(delta, made);
-        let state = Shape::new([batch, width]);
-        let mut found = vec![
-            B::tensor(gates, self.gates.shape()),
-            B::tensor(weight, self.weight.shape()),
-            B::tensor(bias, self.bias.shape()),
-            B::tensor(hidden, state.clone()),
-        ];
-        if self.inner.is_some() {
-            found.push(B::tensor(inner, state));
-        }
-        found
-    }
-
-    /// The hidden state that each position started from: `[B, L, H]`.
-    fn states_before(&self, output: &[f32]) -> Vec<f32> {
-        let [batch, length, width] = self.sizes();
-        let rows = self.rows();
-        let mut before = uninitialized(batch * length * width);
-        for (sentence, before) in before.chunks_exact_mut(length * width).enumerate() {
-            for step in 0..length {
-                let position = self.rule.direction.position(step, length);
-                let state = match step.checked_sub(1) {
-                    None => &B::values(&self.hidden)[sentence * width..],
-                    Some(step) => {
-                        let position = self.rule.direction.position(step, length);
-                        &output[(sentence * rows + position) * width..]
-                    }
-                };
-                before[position * width..][..width].copy_from_slice(&state[..width]);
-            }
-        }
-        before
-    }
-
-    /// The inner state that a step started from.
-    fn inner_before<'a>(&'a self, kept: &'a [f32], sentence: usize, step: usize) -> &'a [f32] {
-        let [_, length, width] = self.sizes();
-        let keeps = self.rule.cell.kept() * width;
-        match (step.checked_sub(1), &self.inner) {
-            (Some(step), _) => {
-                let position = self.rule.direction.position(step, length);
-                &kept[(sentence * length + position) * keeps + 4 * width..][..width]
-            }
-            (None, Some(inner)) => &B::values(inner)[sentence * width..][..width],
-            (None, None) => &[],
-        }
-    }
-}
-
-/// Chunks of a buffer; of an empty one, as many empty ones.
-fn chunks_or_empty(buffer: &mut [f32], size: usize, count: usize) -> Vec<&mut [f32]> {
-    if buffer.is_empty() {
-        return (0..count).map(|_| <&mut [f32]>::default()).collect();
-    }
-    buffer.chunks_mut(size).collect()
 }
 
 #[cfg(test)]
