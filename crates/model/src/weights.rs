@@ -74,6 +74,32 @@ pub fn export<M: Module>(module: &M) -> Weights {
     export.weights
 }
 
+/// Name and shape of every parameter of a module, in the module's order. No memory is taken for weights that were not used
+/// yet.
+pub fn shapes<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
+    struct Shapes {
+        path: Path,
+        found: Vec<(String, Vec<usize>)>,
+    }
+    impl ModuleVisitor for Shapes {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
+        }
+        fn exit_module(&mut self, _name: &str, container: &str) {
+            self.path.exit(container);
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.found.push((self.path.name(), param.lazy_shape().to_vec()));
+        }
+    }
+    let mut shapes = Shapes {
+        path: Path::default(),
+        found: Vec::new(),
+    };
+    module.visit(&mut shapes);
+    shapes.found
+}
+
 /// A tensor's values on the host.
 pub fn host_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor

@@ -49,8 +49,15 @@ pub struct HeatMap {
 pub enum Labels {
     /// Things with names.
     Names(Vec<String>),
-    /// Numbers from 0, so many.
-    Count(usize),
+    /// Numbers at equal distances.
+    Numbers {
+        /// That of the first.
+        first: f64,
+        /// From each to the next, above 0.
+        step: f64,
+        /// How many.
+        count: usize,
+    },
 }
 
 /// Rows or columns: how many are drawn, and where.
@@ -64,11 +71,20 @@ struct Side<'a> {
 }
 
 impl Labels {
+    /// Numbers from 0 on.
+    pub fn count_from_zero(count: usize) -> Self {
+        Self::Numbers {
+            first: 0.0,
+            step: 1.0,
+            count,
+        }
+    }
+
     /// How many.
     pub fn count(&self) -> usize {
         match self {
             Self::Names(names) => names.len(),
-            Self::Count(count) => *count,
+            Self::Numbers { count, .. } => *count,
         }
     }
 
@@ -81,7 +97,7 @@ impl Labels {
                 .map(|name| width(name))
                 .fold(0.0, f64::max)
                 .min(LONGEST_LABEL),
-            Self::Count(count) => width(&count.to_string()),
+            Self::Numbers { first, step, count } => width(&format!("{:.0}", first + step * *count as f64)),
         }
     }
 }
@@ -98,11 +114,11 @@ impl HeatMap {
         let room = WIDTH - left - LEGEND - 12.0;
         let width = match &self.columns {
             Labels::Names(names) => room.min(32.0 * names.len() as f64),
-            Labels::Count(_) => room,
+            Labels::Numbers { .. } => room,
         };
         let height = match &self.rows {
             Labels::Names(names) => (20.0 * names.len() as f64).clamp(60.0, 720.0),
-            Labels::Count(_) => 320.0,
+            Labels::Numbers { .. } => 320.0,
         };
         let across = Side::new(&self.columns, left, width);
         let down = Side::new(&self.rows, 38.0, height);
@@ -233,14 +249,15 @@ impl<'a> Side<'a> {
                     .map(|(index, name)| (middle(index as f64), shorten(name, LONGEST_LABEL, TEXT)))
                     .collect()
             }
-            Labels::Count(0) => Vec::new(),
-            Labels::Count(1) => vec![(middle(0.0), "0".into())],
-            Labels::Count(_) => {
+            Labels::Numbers { count: 0, .. } => Vec::new(),
+            Labels::Numbers { first, count: 1, .. } => vec![(middle(0.0), format!("{first}"))],
+            Labels::Numbers { first, step, count } => {
                 let most = ((self.end - self.begin) / room) as usize;
-                ticks::linear(0.0, (count - 1) as f64, most.clamp(1, 12).min(count))
+                let last = first + step * (count - 1) as f64;
+                ticks::linear(*first, last, most.clamp(1, 12).min(*count))
                     .into_iter()
-                    .filter(|(value, _)| value.fract() == 0.0)
-                    .map(|(value, label)| (middle(value), label))
+                    .map(|(value, label)| (middle((value - first) / step), label))
+                    .filter(|(_, label)| !label.contains('.'))
                     .collect()
             }
         }

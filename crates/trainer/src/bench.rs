@@ -83,7 +83,7 @@ pub struct DecodeSpeed {
 /// When the model's config cannot work.
 pub fn bench(options: &BenchOptions) -> Result<BenchReport, ModelConfigError> {
     let config = &options.config;
-    let vocabulary = vocabulary(&config.tokenizer);
+    let vocabulary = vocabulary_of_config(&config.tokenizer);
     let vocabularies = Vocabularies {
         source: vocabulary,
         target: vocabulary,
@@ -105,7 +105,7 @@ pub fn bench(options: &BenchOptions) -> Result<BenchReport, ModelConfigError> {
 }
 
 /// As many ids as the config asks for; a ready-made tokenizer is not read, so that its vocabulary counts as the default.
-fn vocabulary(tokenizer: &TokenizerConfig) -> usize {
+pub(crate) fn vocabulary_of_config(tokenizer: &TokenizerConfig) -> usize {
     let wanted = tokenizer
         .merges
         .map_or(tokenizer.vocabulary, |merges| SPECIAL_IDS + merges);
@@ -114,7 +114,7 @@ fn vocabulary(tokenizer: &TokenizerConfig) -> usize {
 
 fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> TrainSpeed {
     let training = &options.config.training;
-    let rows = (training.batch_tokens / training.accumulate / options.length).max(1);
+    let rows = (training.micro_batch_tokens() / options.length).max(1);
     let batches: Vec<Batch> = (0..BATCHES as u32)
         .map(|batch| {
             let sources = sentences(rows, options.length - 1, vocabulary, 2 * batch);

@@ -22,6 +22,7 @@
 //! evaluate      scores of translations
 //! score         log-probabilities of given pairs
 //! bench         speed on batches that are made up
+//! inspect/      what can be known of a training beforehand: sizes, vocabulary, memory
 //! console       what a run shows while it goes on
 //! error         what can go wrong, with a hint
 //! ```
@@ -35,6 +36,7 @@ pub mod console;
 pub mod duration;
 pub mod error;
 pub mod evaluate;
+pub mod inspect;
 pub mod journal;
 pub mod learner;
 pub mod optimizer;

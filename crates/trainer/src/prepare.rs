@@ -99,7 +99,9 @@ pub fn prepare(
     let tokenizer = if resuming {
         Tokenizer::load(&run.tokenizer())?
     } else {
-        learn_tokenizer(config, &train, run, progress)?
+        let tokenizer = learn(config, &train, progress)?;
+        tokenizer.save(&run.tokenizer())?;
+        tokenizer
     };
     let tokenizer = Arc::new(tokenizer);
     let settings = StoreSettings {
@@ -130,20 +132,14 @@ pub fn read_text(files: &CorpusFiles) -> Result<ParallelText> {
     Ok(ParallelText { source, reference })
 }
 
-fn learn_tokenizer(
-    config: &Config,
-    train: &[CorpusFiles],
-    run: &RunFolder,
-    progress: &dyn Progress,
-) -> Result<Tokenizer> {
+/// Learns the tokenizer from the training text.
+pub(crate) fn learn(config: &Config, train: &[CorpusFiles], progress: &dyn Progress) -> Result<Tokenizer> {
     let readers = train.iter().map(read_pairs).collect::<Result<Vec<_>, _>>()?;
     let pairs = readers
         .into_iter()
         .flatten()
         .map(|pair| pair.map(|pair| (pair.source, pair.target)));
-    let tokenizer = Tokenizer::train(&config.tokenizer, pairs, progress)?;
-    tokenizer.save(&run.tokenizer())?;
-    Ok(tokenizer)
+    Ok(Tokenizer::train(&config.tokenizer, pairs, progress)?)
 }
 
 fn refuse_changed_data(path: &Path, report: &DataReport) -> Result<()> {

@@ -9,7 +9,7 @@ use ember_trainer::bench::{BenchOptions, BenchReport, bench};
 use ember_trainer::config::Config;
 use ember_trainer::learner::missing_precision;
 
-use super::at_least_one;
+use super::{batch_size, sentence_length};
 use crate::console::{print_result, print_to_stderr};
 use crate::device::{self, DeviceChoice};
 
@@ -39,29 +39,6 @@ pub struct Bench {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// The greatest sentence length and number of sentences.
-const MOST: usize = 65_536;
-
-/// A number of tokens: one and `</s>` at least.
-fn sentence_length(text: &str) -> Result<usize, String> {
-    match at_least_one(text)? {
-        1 => Err("1 is below the least value 2".into()),
-        length => at_most(length),
-    }
-}
-
-/// A number of sentences.
-fn batch_size(text: &str) -> Result<usize, String> {
-    at_least_one(text).and_then(at_most)
-}
-
-fn at_most(number: usize) -> Result<usize, String> {
-    if number > MOST {
-        return Err(format!("{number} is above the greatest value {MOST}"));
-    }
-    Ok(number)
 }
 
 impl Bench {

@@ -4,6 +4,7 @@ mod average;
 mod bench;
 mod devices;
 mod evaluate;
+mod inspect;
 mod score;
 mod train;
 mod translate;
@@ -28,6 +29,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Score(score::Score),
     Average(average::Average),
+    Inspect(inspect::Inspect),
     Bench(bench::Bench),
     Devices(devices::Devices),
 }
@@ -39,6 +41,29 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The greatest sentence length and number of sentences.
+const MOST: usize = 65_536;
+
+/// A number of tokens: one and `</s>` at least.
+fn sentence_length(text: &str) -> Result<usize, String> {
+    match at_least_one(text)? {
+        1 => Err("1 is below the least value 2".into()),
+        length => at_most(length),
+    }
+}
+
+/// A number of sentences.
+fn batch_size(text: &str) -> Result<usize, String> {
+    at_least_one(text).and_then(at_most)
+}
+
+fn at_most(number: usize) -> Result<usize, String> {
+    if number > MOST {
+        return Err(format!("{number} is above the greatest value {MOST}"));
+    }
+    Ok(number)
 }
 
 /// A search width.
@@ -69,6 +94,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Score(score) => score.run(),
         Command::Average(average) => average.run(),
+        Command::Inspect(inspect) => inspect.run(),
         Command::Bench(bench) => bench.run(),
         Command::Devices(devices) => devices.run(),
     }

@@ -13,7 +13,7 @@
 mod order;
 mod stream;
 
-pub use order::{BatchOptions, Padding, Position, Resegment, measure_padding};
+pub use order::{BatchOptions, Padding, Position, Resegment, batch_shapes, measure_padding};
 pub use stream::BatchStream;
 
 use crate::tokenizer::{BOS, EOS, PAD};

@@ -124,6 +124,18 @@ pub fn measure_padding(store: &TokenStore, options: &BatchOptions, epoch: u64) -
     padding
 }
 
+/// Rows, source length and target length of every batch of an epoch, end of sentence counted, from the lengths alone.
+pub fn batch_shapes(store: &TokenStore, options: &BatchOptions, epoch: u64) -> Vec<[usize; 3]> {
+    let plans = (0..windows(store, options)).map(|window| Plan::new(store, options, epoch, window));
+    let shape = |rows: &Vec<Row>| {
+        let (source, target) = rectangle(rows);
+        [rows.len(), source, target]
+    };
+    plans
+        .flat_map(|plan| plan.batches.iter().map(shape).collect::<Vec<_>>())
+        .collect()
+}
+
 /// Windows of an epoch.
 pub(super) fn windows(store: &TokenStore, options: &BatchOptions) -> u64 {
     (store.len() as u64).div_ceil(options.window.max(1) as u64)

@@ -55,12 +55,11 @@ pub fn search_all<E>(
     let mut results = vec![Vec::new(); sources.len()];
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by_key(|&index| (Reverse(sources[index].len()), index));
-    let by_logits = MOST_LOGITS / (config.beam * model.target_vocabulary());
+    let vocabulary = model.target_vocabulary();
     let mut rest = &order[..];
     while let Some(&longest) = rest.first() {
         // The order descends, so that the first sentence of a batch is its longest.
-        let by_tokens = config.batch_tokens / (sources[longest].len() + 1);
-        let fits = by_tokens.min(by_logits).clamp(1, rest.len());
+        let fits = most_at_once(config, vocabulary, sources[longest].len()).min(rest.len());
         let (batch, behind) = rest.split_at(fits);
         rest = behind;
         let sentences: Vec<&[u32]> = batch.iter().map(|&index| &sources[index][..]).collect();
@@ -71,6 +70,13 @@ pub fn search_all<E>(
         on_batch(batch.len())?;
     }
     Ok(results)
+}
+
+/// Sentences that are translated at once, at least 1, when the longest has so many tokens, `</s>` not counted.
+pub fn most_at_once(config: &DecodingConfig, target_vocabulary: usize, longest: usize) -> usize {
+    let by_tokens = config.batch_tokens / (longest + 1);
+    let by_logits = MOST_LOGITS / (config.beam * target_vocabulary);
+    by_tokens.min(by_logits).max(1)
 }
 
 /// Translates the sentences of one batch; see [`search_all`].

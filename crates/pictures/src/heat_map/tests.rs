@@ -39,10 +39,20 @@ fn a_map_is_well_formed_and_the_same_every_time() {
 #[test]
 fn neighbours_of_one_colour_are_one_shape() {
     let rows = vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
-    let by_row = map(Labels::Count(2), Labels::Count(3), rows, ColourMap::Diverging);
+    let by_row = map(
+        Labels::count_from_zero(2),
+        Labels::count_from_zero(3),
+        rows,
+        ColourMap::Diverging,
+    );
     assert_eq!(squares(&by_row.to_svg()), 2);
     let columns = vec![0.0, 1.0, 0.0, 0.0, 1.0, 0.0];
-    let by_column = map(Labels::Count(2), Labels::Count(3), columns, ColourMap::Diverging);
+    let by_column = map(
+        Labels::count_from_zero(2),
+        Labels::count_from_zero(3),
+        columns,
+        ColourMap::Diverging,
+    );
     assert_eq!(squares(&by_column.to_svg()), 3);
 }
 
@@ -52,7 +62,13 @@ fn a_large_matrix_keeps_its_peaks() {
     let mut values = vec![0.0; side * side];
     values[123 * side + 777] = 1.0;
     values[900 * side + 5] = -1.0;
-    let svg = map(Labels::Count(side), Labels::Count(side), values, ColourMap::Diverging).to_svg();
+    let svg = map(
+        Labels::count_from_zero(side),
+        Labels::count_from_zero(side),
+        values,
+        ColourMap::Diverging,
+    )
+    .to_svg();
     elements(&svg);
     for level in [0, LEVELS - 1] {
         let colour = ColourMap::Diverging.colour(level);
@@ -66,7 +82,7 @@ fn nothing_and_a_single_cell_are_drawn_too() {
     let none = map(names(&[]), names(&[]), vec![], ColourMap::Sequential).to_svg();
     assert!(none.contains("no data"));
     elements(&none);
-    for labels in [Labels::Count(1), names(&["word"])] {
+    for labels in [Labels::count_from_zero(1), names(&["word"])] {
         let svg = map(labels.clone(), labels, vec![0.5], ColourMap::Sequential).to_svg();
         elements(&svg);
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
@@ -83,4 +99,23 @@ fn labels_keep_their_distance() {
         "{labels:?}"
     );
     assert_eq!(labels[0].1, "word0");
+}
+
+#[test]
+fn numbers_begin_where_they_are_told_to() {
+    let numbers = Labels::Numbers {
+        first: 128.0,
+        step: 2.0,
+        count: 64,
+    };
+    let labels = Side::new(&numbers, 0.0, 640.0).labels(60.0);
+    let expected = [
+        (65.0, "140"),
+        (165.0, "160"),
+        (265.0, "180"),
+        (365.0, "200"),
+        (465.0, "220"),
+        (565.0, "240"),
+    ];
+    assert_eq!(labels, expected.map(|(at, label)| (at, label.to_owned())));
 }

@@ -41,6 +41,13 @@ pub struct TrainingConfig {
     pub optimizer: Optimizer,
 }
 
+impl TrainingConfig {
+    /// Most target tokens of a micro-batch, padding counted.
+    pub fn micro_batch_tokens(&self) -> usize {
+        (self.batch_tokens / self.accumulate).max(1)
+    }
+}
+
 fn default_batch_tokens() -> usize {
     4096
 }

@@ -58,7 +58,7 @@ impl<'a> Trainer<'a> {
             prepared.valid.clone(),
             &prepared.tokenizer,
             config,
-            micro_batch_tokens(config),
+            config.training.micro_batch_tokens(),
         );
         Ok(Self {
             options,
@@ -253,7 +253,7 @@ impl<'a> Trainer<'a> {
 
     pub(super) fn batch_options(&self) -> BatchOptions {
         let config = self.config;
-        let mut options = BatchOptions::new(micro_batch_tokens(config), config.seed);
+        let mut options = BatchOptions::new(config.training.micro_batch_tokens(), config.seed);
         if config.tokenizer.dropout > 0.0 {
             options = options.with_dropout(Resegment {
                 tokenizer: self.prepared.tokenizer.clone(),
@@ -284,8 +284,4 @@ impl Counts {
             target_tokens: sum(|batch| batch.target_tokens),
         }
     }
-}
-
-fn micro_batch_tokens(config: &Config) -> usize {
-    (config.training.batch_tokens / config.training.accumulate).max(1)
 }

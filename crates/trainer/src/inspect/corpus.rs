@@ -1,0 +1,237 @@
+//! What the training text tells: its tokenizer, its batches, how well the tokenizer covers it.
+//!
+//! All of it is made as `ember train` makes it, but in a temporary folder that is gone when the text was read.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use ember_data::batch::{BatchOptions, Padding, batch_shapes, measure_padding};
+use ember_data::corpus::{CorpusFiles, Pair, read_pairs, read_sides};
+use ember_data::progress::Step;
+use ember_data::store::{StoreSettings, TokenStore};
+use ember_data::tokenizer::{Side, Tokenizer, UNK};
+use ember_data::{DataError, Progress, TokenizerKind};
+use rayon::prelude::*;
+use tempfile::TempDir;
+
+use super::memory::BatchShape;
+use super::schedule::Averages;
+use crate::config::Config;
+use crate::error::{Result, TrainerError};
+use crate::prepare::learn;
+use crate::run::RunFolder;
+
+/// Both sides, in the order of what is kept of them.
+const SIDES: [Side; 2] = [Side::Source, Side::Target];
+
+/// Lines tokenised at a time.
+const CHUNK: usize = 4096;
+
+/// What was found; much of it is empty where the text is not there.
+#[derive(Default)]
+pub struct Corpus {
+    /// The run's, or learnt from the text; absent without either.
+    pub tokenizer: Option<Arc<Tokenizer>>,
+    /// The batches of the first epoch.
+    pub batches: Vec<BatchShape>,
+    /// How full they are; absent without the text.
+    pub padding: Option<Padding>,
+    /// Of the source side and the target side; absent without the text.
+    pub coverage: Option<[Coverage; 2]>,
+    /// Source tokens of each line of the validation text.
+    pub valid_lengths: Vec<usize>,
+    /// Source tokens of each line of the test texts.
+    pub test_lengths: Vec<Vec<usize>>,
+}
+
+/// How a side's tokenizer fits its training text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Ids that occur.
+    pub used: HashSet<u32>,
+    /// Tokens of all lines.
+    pub tokens: u64,
+    /// Those that stand for what the vocabulary does not hold.
+    pub unknown: u64,
+    /// What stands between white space.
+    pub words: u64,
+    /// Characters, white space left out.
+    pub characters: u64,
+    /// Those of them that are no entry of the vocabulary and no part of one: unknown, or spelt in bytes.
+    pub foreign_characters: u64,
+}
+
+impl Corpus {
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// A text or tokenizer that is damaged, or the user's wish to stop. A text that is not there is none.
+    pub fn open(config: &Config, run: Option<&RunFolder>, progress: &dyn Progress) -> Result<Self> {
+        let train = training_files(config)?;
+        let tokenizer = tokenizer(config, run, train.as_deref(), progress)?;
+        let mut corpus = Self {
+            tokenizer: tokenizer.clone(),
+            ..Self::default()
+        };
+        if let (Some(tokenizer), Some(train)) = (tokenizer, train) {
+            corpus.read_batches(config, &train, &tokenizer, progress)?;
+            corpus.coverage = Some(cover(&train, &tokenizer, progress)?);
+            corpus.valid_lengths = source_lengths(config, &config.data.valid, &tokenizer)?;
+            let tests = config.data.test.values();
+            let tests = tests.map(|path| source_lengths(config, path, &tokenizer));
+            corpus.test_lengths = tests.collect::<Result<_>>()?;
+        }
+        Ok(corpus)
+    }
+
+    /// What updates are like on average; `None` without the text.
+    pub fn averages(&self, config: &Config) -> Option<Averages> {
+        let padding = self.padding?;
+        let accumulate = config.training.accumulate as f64;
+        Some(Averages {
+            updates_an_epoch: padding.batches as f64 / accumulate,
+            target_tokens: padding.target_tokens as f64 / padding.batches as f64 * accumulate,
+        })
+    }
+
+    /// Cuts the text into batches as training does, from a token store that is gone afterwards.
+    fn read_batches(
+        &mut self,
+        config: &Config,
+        train: &[CorpusFiles],
+        tokenizer: &Tokenizer,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let folder = TempDir::new().map_err(|source| TrainerError::Run {
+            folder: std::env::temp_dir(),
+            message: format!("can hold no temporary folder: {source}"),
+            hint: "is there space left, and may you write there? TMPDIR names another place".into(),
+        })?;
+        let settings = StoreSettings {
+            max_length: config.data.max_length,
+            deduplicate: config.data.deduplicate,
+        };
+        let (store, _) = TokenStore::build_or_open(folder.path(), train, tokenizer, &settings, progress)?;
+        let options = BatchOptions::new(config.training.micro_batch_tokens(), config.seed);
+        let options = BatchOptions {
+            window: config.training.window.unwrap_or(options.window),
+            ..options
+        };
+        self.padding = Some(measure_padding(&store, &options, 0));
+        let shapes = batch_shapes(&store, &options, 0);
+        self.batches = shapes.into_iter().map(BatchShape::from).collect();
+        Ok(())
+    }
+}
+
+/// The files of the training text; `None` where one is not there.
+fn training_files(config: &Config) -> Result<Option<Vec<CorpusFiles>>> {
+    let names = config.data.train.as_slice().iter();
+    names.map(|name| find(config, name)).collect()
+}
+
+fn find(config: &Config, name: &Path) -> Result<Option<CorpusFiles>> {
+    match CorpusFiles::resolve(name, &config.data.source, &config.data.target) {
+        Ok(files) => Ok(Some(files)),
+        Err(DataError::Missing { .. }) => Ok(None),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The run's tokenizer, a given one, or the one that the text teaches.
+fn tokenizer(
+    config: &Config,
+    run: Option<&RunFolder>,
+    train: Option<&[CorpusFiles]>,
+    progress: &dyn Progress,
+) -> Result<Option<Arc<Tokenizer>>> {
+    let is_given = config.tokenizer.kind == TokenizerKind::Sentencepiece;
+    let tokenizer = match (run, train) {
+        (Some(run), _) => Tokenizer::load(&run.tokenizer())?,
+        (None, _) if is_given => Tokenizer::train(&config.tokenizer, [], progress)?,
+        (None, Some(train)) => learn(config, train, progress)?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Arc::new(tokenizer)))
+}
+
+/// Source tokens of each line of a text; none where it is not there.
+fn source_lengths(config: &Config, name: &Path, tokenizer: &Tokenizer) -> Result<Vec<usize>> {
+    let Some(files) = find(config, name)? else {
+        return Ok(Vec::new());
+    };
+    let (lines, _) = read_sides(&files)?;
+    let length = |line: &String| tokenizer.encode(Side::Source, line).len().min(config.data.max_length);
+    Ok(lines.par_iter().map(length).collect())
+}
+
+/// Goes through the text once, chunk by chunk, on all threads.
+fn cover(train: &[CorpusFiles], tokenizer: &Tokenizer, progress: &dyn Progress) -> Result<[Coverage; 2]> {
+    let mut coverage = [Coverage::default(), Coverage::default()];
+    let mut characters = [HashMap::new(), HashMap::new()];
+    let step = Step::begin(progress, "counting pieces", None);
+    for files in train {
+        let mut pairs = read_pairs(files)?;
+        loop {
+            let chunk = pairs.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>()?;
+            if chunk.is_empty() {
+                break;
+            }
+            step.advance(chunk.len() as u64)?;
+            for (side, (coverage, characters)) in SIDES.into_iter().zip(coverage.iter_mut().zip(&mut characters)) {
+                let text = |pair: &Pair| {
+                    if side == Side::Source {
+                        pair.source.clone()
+                    } else {
+                        pair.target.clone()
+                    }
+                };
+                let ids: Vec<Vec<u32>> = chunk
+                    .par_iter()
+                    .map(|pair| tokenizer.encode(side, &text(pair)))
+                    .collect();
+                coverage.count(&ids);
+                for pair in &chunk {
+                    coverage.count_words(&text(pair), characters);
+                }
+            }
+        }
+    }
+    for (side, (coverage, characters)) in SIDES.into_iter().zip(coverage.iter_mut().zip(characters)) {
+        coverage.judge(tokenizer, side, &characters);
+    }
+    Ok(coverage)
+}
+
+impl Coverage {
+    fn count(&mut self, lines: &[Vec<u32>]) {
+        for ids in lines {
+            self.tokens += ids.len() as u64;
+            self.unknown += ids.iter().filter(|id| **id == UNK).count() as u64;
+            self.used.extend(ids);
+        }
+    }
+
+    fn count_words(&mut self, line: &str, characters: &mut HashMap<char, u64>) {
+        self.words += line.split_whitespace().count() as u64;
+        for character in line.chars().filter(|character| !character.is_whitespace()) {
+            *characters.entry(character).or_default() += 1;
+        }
+    }
+
+    /// Sums up the characters, each tokenised by itself: what becomes unknown or bytes has no entry.
+    fn judge(&mut self, tokenizer: &Tokenizer, side: Side, characters: &HashMap<char, u64>) {
+        for (character, count) in characters {
+            let ids = tokenizer.encode(side, character.encode_utf8(&mut [0; 4]));
+            self.characters += count;
+            let is_byte = |piece: &String| piece.starts_with("<0x") && piece.len() == "<0xFF>".len();
+            if ids.contains(&UNK) || tokenizer.pieces(side, &ids).iter().any(is_byte) {
+                self.foreign_characters += count;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! A forecast of the memory that training on a CPU takes at most.
+//!
+//! What lives at the same time is counted, number by number, from what the kernels keep:
+//!
+//! ```text
+//! always      weights, Adam's two means, the moving average, gradients that are being added up
+//! update      what each operation keeps for its backward step (transformer, recurrent), and at the end of the forward pass
+//!             the gradients that the loss found and its logits; or the gradients of all weights, at the end of the backward pass
+//! checkpoint  weights and means on their way into files (train/save.rs)
+//! search      keys and values of the validation text's translations (search)
+//! ```
+//!
+//! To the greatest of the three comes what no tensor accounts for, [`Reserve`], which was measured.
+
+mod recurrent;
+mod search;
+mod transformer;
+
+use ember_model::arch::Vocabularies;
+use ember_model::config::{Architecture, ModelConfig, Tie};
+use ember_model::kernels;
+use serde::Serialize;
+
+use crate::config::Config;
+pub use search::Texts;
+
+/// Rows whose logits exist at the same time, as in `ember_kernels::output_loss`.
+const LOGIT_ROWS: usize = 512;
+
+/// Bytes of a number.
+const NUMBER: f64 = 4.0;
+
+const MIB: f64 = 1048576.0;
+
+/// Memory that no tensor accounts for, as measured (docs/BENCHMARKS.md, "Memory forecast").
+struct Reserve;
+
+impl Reserve {
+    /// The program itself, its threads, and pages of the allocator that are partly filled, in MiB.
+    const FIXED: f64 = 100.0;
+    /// What the allocator holds between tensors, of the tensors' size: it gives nothing back to the system, and not every
+    /// hole has the size of the next tensor.
+    const SHARE: f64 = 0.12;
+}
+
+/// The size of a batch, padding and `</s>` counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BatchShape {
+    /// Pairs.
+    pub rows: usize,
+    /// Tokens of each source row.
+    pub source_length: usize,
+    /// Tokens of each target row.
+    pub target_length: usize,
+}
+
+impl From<[usize; 3]> for BatchShape {
+    fn from([rows, source_length, target_length]: [usize; 3]) -> Self {
+        Self {
+            rows,
+            source_length,
+            target_length,
+        }
+    }
+}
+
+impl BatchShape {
+    /// Tokens of the source side.
+    fn source(&self) -> usize {
+        self.rows * self.source_length
+    }
+
+    /// Tokens of the target side.
+    fn target(&self) -> usize {
+        self.rows * self.target_length
+    }
+}
+
+/// Where a forecast's batch comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchSource {
+    /// It is the batch of the corpus's first epoch that takes most.
+    Corpus,
+    /// Its sentences have the length that was asked for.
+    Length,
+    /// There is no corpus: all its sentences are as long as `data.max_length` allows.
+    Longest,
+}
+
+/// Memory by what it is for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Forecast {
+    /// The batch that takes most.
+    pub batch: BatchShape,
+    /// Where it comes from.
+    pub batch_source: BatchSource,
+    /// What is there at the moment of an update at which most is.
+    pub parts: Vec<Part>,
+    /// The process while it trains.
+    pub update_mib: f64,
+    /// The process while it writes a checkpoint.
+    pub checkpoint_mib: f64,
+    /// The process while it translates the validation text.
+    pub search_mib: f64,
+    /// The most of all: the resident set that training reaches.
+    pub peak_mib: f64,
+}
+
+/// Memory with one purpose.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part {
+    /// What for.
+    pub name: &'static str,
+    /// How much.
+    pub mib: f64,
+}
+
+/// What an architecture's operations keep of a batch, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Kept {
+    /// For the backward pass, by kind of operation.
+    activations: Vec<(&'static str, usize)>,
+    /// The most that the first steps of the backward pass take beside.
+    work: usize,
+}
+
+/// An update of a training.
+pub struct Update {
+    model: ModelConfig,
+    vocabularies: Vocabularies,
+    tie: Tie,
+    parameters: usize,
+    has_average: bool,
+    accumulates: bool,
+    micro_batch_tokens: usize,
+    is_bf16: bool,
+}
+
+impl Update {
+    /// Of a model with so many parameters.
+    pub fn new(config: &Config, vocabularies: Vocabularies, parameters: usize) -> Self {
+        let precision = kernels::Precision::from(config.training.precision).available();
+        Self {
+            // It was resolved with these vocabularies before.
+            tie: config.model.resolved_tie(vocabularies.shared).unwrap_or(Tie::None),
+            model: config.model.clone(),
+            vocabularies,
+            parameters,
+            has_average: config.training.ema > 0.0,
+            accumulates: config.training.accumulate > 1,
+            micro_batch_tokens: config.training.micro_batch_tokens(),
+            is_bf16: precision == kernels::Precision::Bf16,
+        }
+    }
+
+    /// A full micro-batch of sentences of one length on both sides, as `ember bench` makes it.
+    pub fn batch_of(&self, length: usize) -> BatchShape {
+        BatchShape {
+            rows: (self.micro_batch_tokens / length).max(1),
+            source_length: length,
+            target_length: length,
+        }
+    }
+
+    /// Numbers that live at the same time at most.
+    pub fn peak(&self, batch: BatchShape) -> usize {
+        self.parts(batch).iter().map(|(_, numbers)| numbers).sum()
+    }
+
+    /// The whole forecast.
+    pub fn forecast(&self, batch: BatchShape, batch_source: BatchSource, texts: &Texts) -> Forecast {
+        let parts = self.parts(batch);
+        let mib = |numbers: usize| numbers as f64 * NUMBER / MIB;
+        let process = |numbers: usize| Reserve::FIXED + (1.0 + Reserve::SHARE) * mib(numbers);
+        let update_mib = process(self.peak(batch));
+        let checkpoint_mib = process(self.checkpoint());
+        let search_mib = process(self.search(texts));
+        let mut parts: Vec<Part> = parts
+            .into_iter()
+            .map(|(name, numbers)| Part {
+                name,
+                mib: mib(numbers),
+            })
+            .collect();
+        parts.push(Part {
+            name: "process and allocator",
+            mib: update_mib - mib(self.peak(batch)),
+        });
+        Forecast {
+            batch,
+            batch_source,
+            parts,
+            update_mib,
+            checkpoint_mib,
+            search_mib,
+            peak_mib: update_mib.max(checkpoint_mib).max(search_mib),
+        }
+    }
+
+    /// What lives at the end of the forward pass, or of the backward pass where that is more.
+    fn parts(&self, batch: BatchShape) -> Vec<(&'static str, usize)> {
+        let Kept { activations, work } = match self.model.arch {
+            Architecture::Transformer => transformer::kept(&self.model, batch),
+            Architecture::Rnn | Architecture::RnnAttention => recurrent::kept(&self.model, batch),
+        };
+        let table = self.vocabularies.target * self.output_width();
+        let forward = {
+            let gradients = batch.target() * self.output_width() + table;
+            let logits = batch.target().min(LOGIT_ROWS) * self.vocabularies.target;
+            // The output projection in the order in which products read it, as it is and turned.
+            let panels = if self.is_bf16 { table } else { 2 * table };
+            let mut parts = activations;
+            parts.push(("gradients found by the loss", gradients));
+            parts.push(("logits and other work", (logits + panels).max(work)));
+            parts
+        };
+        let backward = {
+            // A tied table's gradients are found apart and then added.
+            let again = match self.tie {
+                Tie::All => 2,
+                Tie::Target => 1,
+                Tie::None => 0,
+            };
+            vec![
+                ("gradients", self.parameters),
+                ("gradients of tied tables", again * table),
+            ]
+        };
+        let sum = |parts: &[(&str, usize)]| parts.iter().map(|(_, numbers)| numbers).sum::<usize>();
+        let more = if sum(&forward) >= sum(&backward) {
+            forward
+        } else {
+            backward
+        };
+        let mut parts = self.resident();
+        if self.accumulates {
+            parts.push(("gradients of the micro-batches before", self.parameters));
+        }
+        parts.extend(more);
+        parts
+    }
+
+    /// What is there all the time.
+    fn resident(&self) -> Vec<(&'static str, usize)> {
+        let mut parts = vec![("weights", self.parameters), ("Adam's means", 2 * self.parameters)];
+        if self.has_average {
+            parts.push(("moving average", self.parameters));
+        }
+        parts
+    }
+
+    /// Numbers that live while a checkpoint is written: copies of the weights in use, of the means and, where these are
+    /// others, of the trained weights; the model's file; the optimizer's, twice while its tensors are put together.
+    fn checkpoint(&self) -> usize {
+        let resident: usize = self.resident().iter().map(|(_, numbers)| numbers).sum();
+        let of_optimizer = if self.has_average { 3 } else { 2 };
+        resident + (1 + of_optimizer + 1 + 2 * of_optimizer) * self.parameters
+    }
+
+    /// Numbers that live while the validation text is translated, by the averaged weights where there are some.
+    fn search(&self, texts: &Texts) -> usize {
+        let resident: usize = self.resident().iter().map(|(_, numbers)| numbers).sum();
+        let averaged = if self.has_average { self.parameters } else { 0 };
+        resident + averaged + texts.most(&self.model, self.vocabularies.target)
+    }
+
+    /// R, what the output projection reads.
+    fn output_width(&self) -> usize {
+        match self.tie {
+            Tie::None => self.model.d_model,
+            Tie::Target | Tie::All => self.model.embedding_width(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! What the operations of a recurrent model keep of a batch until their backward step.
+//!
+//! ```text
+//! embedding    its output                                                D a token
+//! layer        what its cell keeps of every position (recurrent.rs)      0, 4 H or 5 H
+//!              its outputs, an LSTM's last inner state behind them       H, and H a sentence
+//! directions   the outputs of both side by side                          D
+//! dropout      between layers its factors and what is left               2 D
+//! attention    see `source_attention`
+//! ```
+
+use ember_model::config::{Architecture, CellKind, ModelConfig, Score};
+
+use super::{BatchShape, Kept};
+
+/// Of a forward pass, in numbers.
+pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
+    let (source, target) = (batch.source(), batch.target());
+    let width = config.d_model;
+    let cell = config.cell.unwrap_or_default();
+    // Both directions together are as wide as the one of a decoder layer.
+    let layer = |tokens: usize| {
+        let inner = if cell == CellKind::Lstm { batch.rows } else { 0 };
+        width * ((of_cell(cell) + 1) * tokens + inner)
+    };
+    let beside = if config.bidirectional.unwrap_or(true) {
+        source
+    } else {
+        0
+    };
+    let (encoder, decoder) = (config.encoder_layers, config.decoder_layers);
+    let is_fed = config.input_feeding.unwrap_or(false);
+    let attention = match config.arch {
+        Architecture::RnnAttention => source_attention(config, batch),
+        _ => Kept::default(),
+    };
+    let mut activations = vec![
+        ("embeddings", width * (source + target)),
+        (
+            "recurrent layers",
+            encoder * (layer(source) + width * beside) + decoder * layer(target),
+        ),
+        (
+            "dropout between layers",
+            2 * width * ((encoder - 1) * source + (decoder - 1) * target),
+        ),
+    ];
+    if is_fed {
+        // What was attended to, beside the word.
+        activations.push(("input feeding", 2 * width * target));
+    }
+    activations.extend(attention.activations);
+    // Gates and their gradients, of the widest layer.
+    let gates = 2 * gates(cell) * width * source.max(target);
+    Kept {
+        activations,
+        work: gates.max(attention.work),
+    }
+}
+
+/// Attention in plain Burn operations: the additive score keeps `tanh(W_q q + W_k k)` of every query with every key, and
+/// takes twice that for its gradient.
+fn source_attention(config: &ModelConfig, batch: BatchShape) -> Kept {
+    let (source, target) = (batch.source(), batch.target());
+    let width = config.d_model;
+    let pairs = target * batch.source_length;
+    // The query, [context; query], the output and the tanh of it; the keys as they are and mapped; the softmax.
+    let plain = 5 * width * target + 2 * width * source + 2 * pairs;
+    match config.score.unwrap_or_default() {
+        Score::Additive => Kept {
+            activations: vec![("attention", plain), ("additive scores", width * pairs)],
+            work: 2 * width * pairs,
+        },
+        Score::Dot | Score::General => Kept {
+            activations: vec![("attention", plain)],
+            work: 2 * pairs,
+        },
+    }
+}
+
+/// Numbers that a cell keeps of a position, in units of its width.
+fn of_cell(cell: CellKind) -> usize {
+    match cell {
+        CellKind::Elman => 0,
+        CellKind::Gru => 4,
+        CellKind::Lstm => 5,
+    }
+}
+
+fn gates(cell: CellKind) -> usize {
+    match cell {
+        CellKind::Elman => 1,
+        CellKind::Gru => 3,
+        CellKind::Lstm => 4,
+    }
+}

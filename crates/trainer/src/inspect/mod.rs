@@ -1,0 +1,125 @@
+//! What can be known of a training before its first update: sizes, words, memory, the learning rate.
+//!
+//! ```text
+//! parameters  the model's parameters, module by module
+//! corpus      what the training text tells: tokenizer, batches, coverage; nothing stays on disk
+//! vocabulary  the two sides' pieces, and how well they cover the text
+//! memory/     a forecast of the memory that training takes at most
+//! schedule    the learning rate over all updates
+//! ```
+
+pub mod corpus;
+pub mod memory;
+pub mod parameters;
+pub mod schedule;
+pub mod vocabulary;
+
+use ember_data::Progress;
+use ember_model::arch::Vocabularies;
+use ember_model::config::{Architecture, PositionMerge};
+use serde::Serialize;
+
+use crate::bench::vocabulary_of_config;
+use crate::config::Config;
+use crate::error::Result;
+use crate::run::RunFolder;
+use crate::trained::vocabularies;
+use corpus::Corpus;
+use memory::{BatchSource, Forecast, Texts, Update};
+use parameters::Parameters;
+use schedule::LearningRates;
+use vocabulary::Vocabulary;
+
+/// What to look at.
+pub struct InspectOptions {
+    /// The model and its training.
+    pub config: Config,
+    /// Where its tokenizer lies, if it was trained already.
+    pub run: Option<RunFolder>,
+    /// Forecast the memory of batches of sentences of so many tokens on both sides, `</s>` counted, instead of those of
+    /// the corpus.
+    pub length: Option<usize>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The config's.
+    pub name: String,
+    /// The architecture.
+    pub arch: Architecture,
+    /// The model's parameters.
+    pub parameters: Parameters,
+    /// What text becomes.
+    pub vocabulary: Vocabulary,
+    /// Memory that training takes at most.
+    pub memory: Forecast,
+    /// The sinusoidal positions; absent for a model without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positions: Option<Positions>,
+    /// The learning rate over all updates.
+    pub schedule: LearningRates,
+}
+
+/// How a Transformer's positions meet its embeddings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Positions {
+    /// Added, or beside them.
+    pub merge: PositionMerge,
+    /// Numbers of a position.
+    pub width: usize,
+    /// Positions that training sees: `data.max_length` and `</s>`.
+    pub longest: usize,
+}
+
+/// Looks. The corpus is read if it is there; what is made of it lies in a temporary folder until this returns.
+///
+/// # Errors
+/// A config that cannot work, a corpus or tokenizer that is damaged, or the user's wish to stop. A corpus that is not there
+/// is none: less is found then.
+pub fn inspect(options: &InspectOptions, progress: &dyn Progress) -> Result<Inspection> {
+    let config = &options.config;
+    let corpus = Corpus::open(config, options.run.as_ref(), progress)?;
+    let vocabularies = corpus
+        .tokenizer
+        .as_ref()
+        .map_or_else(|| vocabularies_of_config(config), |tokenizer| vocabularies(tokenizer));
+    let parameters = Parameters::count(&config.model, vocabularies)?;
+    let update = Update::new(config, vocabularies, parameters.total);
+    let (batch, source) = match options.length {
+        Some(length) => (update.batch_of(length), BatchSource::Length),
+        None => match corpus.batches.iter().max_by_key(|batch| update.peak(**batch)) {
+            Some(batch) => (*batch, BatchSource::Corpus),
+            None => (update.batch_of(config.data.max_length + 1), BatchSource::Longest),
+        },
+    };
+    let texts = Texts::new(&corpus, config, batch.source_length);
+    let averages = corpus.averages(config);
+    Ok(Inspection {
+        name: config.name.clone(),
+        arch: config.model.arch,
+        memory: update.forecast(batch, source, &texts),
+        parameters,
+        vocabulary: Vocabulary::describe(config, &corpus, vocabularies),
+        positions: positions(config),
+        schedule: LearningRates::new(config, averages),
+    })
+}
+
+/// The sizes that a config asks for; what the tokenizer finds in the text may be less.
+fn vocabularies_of_config(config: &Config) -> Vocabularies {
+    let size = vocabulary_of_config(&config.tokenizer);
+    Vocabularies {
+        source: size,
+        target: size,
+        shared: config.tokenizer.shared,
+    }
+}
+
+fn positions(config: &Config) -> Option<Positions> {
+    (config.model.arch == Architecture::Transformer).then(|| Positions {
+        merge: config.model.position_merge,
+        width: config.model.embedding_width(),
+        longest: config.data.max_length + 1,
+    })
+}
