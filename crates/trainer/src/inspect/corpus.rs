@@ -225,12 +225,16 @@ impl Coverage {
         for (character, count) in characters {
             let ids = tokenizer.encode(side, character.encode_utf8(&mut [0; 4]));
             self.characters += count;
-            let is_byte = |piece: &String| piece.starts_with("<0x") && piece.len() == "<0xFF>".len();
-            if ids.contains(&UNK) || tokenizer.pieces(side, &ids).iter().any(is_byte) {
+            if ids.contains(&UNK) || tokenizer.pieces(side, &ids).iter().any(|piece| is_byte(piece)) {
                 self.foreign_characters += count;
             }
         }
     }
+}
+
+/// Whether a piece is how a byte is written, such as `<0xE2>`.
+pub(super) fn is_byte(piece: &str) -> bool {
+    piece.len() == "<0xE2>".len() && piece.starts_with("<0x") && piece.ends_with('>')
 }
 
 #[cfg(test)]

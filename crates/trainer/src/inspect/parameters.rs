@@ -146,8 +146,8 @@ fn module_of(name: &str) -> &str {
     }
 }
 
-/// Where a module stands in the table: as data flows, layers by their number.
-fn place(name: &str) -> (usize, Vec<Result<usize, String>>) {
+/// Where a module stands in the table: as data flows. Within an encoder or decoder that is the order of its fields.
+fn place(name: &str) -> usize {
     const ORDER: [&str; 7] = [
         "source_embedding",
         "target_embedding",
@@ -157,11 +157,8 @@ fn place(name: &str) -> (usize, Vec<Result<usize, String>>) {
         "attention",
         "output",
     ];
-    let mut parts = name.split('.');
-    let first = parts.next().unwrap_or_default();
-    let order = ORDER.iter().position(|part| *part == first).unwrap_or(ORDER.len());
-    let rest = parts.map(|part| part.parse().map_err(|_| part.to_owned()));
-    (order, rest.collect())
+    let first = name.split('.').next().unwrap_or_default();
+    ORDER.iter().position(|part| *part == first).unwrap_or(ORDER.len())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The two sides' pieces, and how well they cover the training text.
 
 use ember_data::TokenizerKind;
-use ember_data::tokenizer::{Side, Tokenizer};
+use ember_data::tokenizer::{EOS, Side, Tokenizer};
 use ember_model::arch::Vocabularies;
 use serde::Serialize;
 
-use super::corpus::{Corpus, Coverage};
+use super::corpus::{Corpus, Coverage, is_byte};
 use crate::config::Config;
 
 /// Longest pieces that are told of a side.
@@ -85,9 +85,11 @@ impl CoverageFacts {
     }
 }
 
+/// Special tokens and bytes are none of them.
 fn longest_pieces(tokenizer: &Tokenizer, side: Side) -> Vec<String> {
-    let ids = 0..tokenizer.vocabulary_size(side) as u32;
-    let mut pieces: Vec<&str> = ids.filter_map(|id| tokenizer.piece(side, id)).collect();
+    let ids = EOS + 1..tokenizer.vocabulary_size(side) as u32;
+    let pieces = ids.filter_map(|id| tokenizer.piece(side, id));
+    let mut pieces: Vec<&str> = pieces.filter(|piece| !is_byte(piece)).collect();
     // Of equals the more frequent stands first already.
     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.chars().count()));
     pieces.into_iter().take(LONGEST).map(str::to_owned).collect()

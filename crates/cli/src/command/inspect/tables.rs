@@ -32,11 +32,11 @@ pub fn text(found: &Inspection) -> String {
 fn parameters(text: &mut String, found: &Parameters) {
     let row = |text: &mut String, name: &str, shapes: &str, count: usize, share: f64| {
         let (count, share) = (grouped(count), 100.0 * share);
-        let _ = writeln!(text, "{name:<25} {shapes:<34} {count:>11} {share:>5.1} %");
+        let _ = writeln!(text, "{name:<26} {shapes:<33} {count:>11} {share:>5.1} %");
     };
     let _ = writeln!(
         text,
-        "{:<25} {:<34} {:>11} {:>7}",
+        "{:<26} {:<33} {:>11} {:>7}",
         "module", "shapes", "parameters", "share"
     );
     let mut above: Vec<&str> = Vec::new();

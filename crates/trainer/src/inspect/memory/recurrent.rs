@@ -3,7 +3,7 @@
 //! ```text
 //! embedding    its output                                                D a token
 //! layer        what its cell keeps of every position (recurrent.rs)      0, 4 H or 5 H
-//!              its outputs, an LSTM's last inner state behind them       H, and H a sentence
+//!              its outputs, an LSTM's last inner state behind them       H, and H a run over a sentence
 //! directions   the outputs of both side by side                          D
 //! dropout      between layers its factors and what is left               2 D
 //! attention    see `source_attention`
@@ -19,8 +19,8 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
     let width = config.d_model;
     let cell = config.cell.unwrap_or_default();
     // Both directions together are as wide as the one of a decoder layer.
-    let layer = |tokens: usize| {
-        let inner = if cell == CellKind::Lstm { batch.rows } else { 0 };
+    let layer = |tokens: usize, runs: usize| {
+        let inner = if cell == CellKind::Lstm { runs } else { 0 };
         width * ((of_cell(cell) + 1) * tokens + inner)
     };
     let beside = if config.bidirectional.unwrap_or(true) {
@@ -30,6 +30,8 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
     };
     let (encoder, decoder) = (config.encoder_layers, config.decoder_layers);
     let is_fed = config.input_feeding.unwrap_or(false);
+    // With input feeding the decoder runs anew for every position.
+    let decoder_runs = if is_fed { target } else { batch.rows };
     let attention = match config.arch {
         Architecture::RnnAttention => source_attention(config, batch),
         _ => Kept::default(),
@@ -38,7 +40,7 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
         ("embeddings", width * (source + target)),
         (
             "recurrent layers",
-            encoder * (layer(source) + width * beside) + decoder * layer(target),
+            encoder * (layer(source, batch.rows) + width * beside) + decoder * layer(target, decoder_runs),
         ),
         (
             "dropout between layers",
@@ -58,23 +60,23 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
     }
 }
 
-/// Attention in plain Burn operations: the additive score keeps `tanh(W_q q + W_k k)` of every query with every key, and
-/// takes twice that for its gradient.
+/// Attention over the source, `ember_kernels::source_attention`; sums of the additive score are made anew for the gradient.
 fn source_attention(config: &ModelConfig, batch: BatchShape) -> Kept {
     let (source, target) = (batch.source(), batch.target());
     let width = config.d_model;
-    let pairs = target * batch.source_length;
-    // The query, [context; query], the output and the tanh of it; the keys as they are and mapped; the softmax.
-    let plain = 5 * width * target + 2 * width * source + 2 * pairs;
-    match config.score.unwrap_or_default() {
-        Score::Additive => Kept {
-            activations: vec![("attention", plain), ("additive scores", width * pairs)],
-            work: 2 * width * pairs,
-        },
-        Score::Dot | Score::General => Kept {
-            activations: vec![("attention", plain)],
-            work: 2 * pairs,
-        },
+    let score = config.score.unwrap_or_default();
+    let mapped_keys = usize::from(score != Score::Dot);
+    let mapped_queries = usize::from(score == Score::Additive);
+    // The top layer's outputs, mapped queries, [context; query], tanh of what is made of them.
+    let of_target = (1 + mapped_queries + 2 + 1) * width * target;
+    let of_source = (1 + mapped_keys) * width * source;
+    Kept {
+        activations: vec![
+            ("attention", of_target + of_source),
+            ("attention weights", target * batch.source_length),
+        ],
+        // Gradients of queries, keys and outputs.
+        work: width * (2 * target + 2 * source),
     }
 }
 

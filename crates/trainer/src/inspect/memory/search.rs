@@ -55,13 +55,13 @@ impl Texts {
         2 * model.decoder_layers * (output + source) + output
     }
 
-    /// Hidden and inner states of all layers, the encoder's outputs twice, and what additive attention makes of a step.
+    /// Hidden and inner states of all layers, and with attention the encoder's outputs as they are and mapped.
     fn states(&self, model: &ModelConfig, sentences: usize, longest: usize) -> usize {
         let rows = sentences * self.decoding.beam;
         let states = 2 * model.decoder_layers * rows * model.d_model;
         let source = (longest + 1) * model.d_model;
         match model.arch {
-            Architecture::RnnAttention => states + 2 * sentences * source + 2 * rows * source,
+            Architecture::RnnAttention => states + 2 * sentences * source,
             _ => states,
         }
     }
