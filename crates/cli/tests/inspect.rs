@@ -23,8 +23,13 @@ fn the_tables_of_a_config() {
     let (before, after) = outcome.stdout.split_once("memory on a CPU").expect("a forecast");
     let (_, after) = after.split_once("\n\n").expect("what follows it");
     insta::assert_snapshot!(format!("{before}{after}"));
-    let widest = outcome.stdout.lines().map(|line| line.chars().count()).max();
-    assert!(widest <= Some(80), "{widest:?} columns:\n{}", outcome.stdout);
+    assert_narrow(&outcome.stdout);
+}
+
+#[track_caller]
+fn assert_narrow(text: &str) {
+    let widest = text.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{widest:?} columns:\n{text}");
 }
 
 #[test]
@@ -79,6 +84,7 @@ fn without_its_text_a_config_is_inspected_all_the_same() {
     assert_eq!(found["memory"]["batch"]["target_length"], 41, "max_length 40 and </s>");
     let text = work.run(&[&["inspect"], &nowhere[..]].concat()).ok().stdout;
     assert!(text.contains("the training text is not there"), "{text}");
+    assert_narrow(&text);
 }
 
 #[test]

@@ -172,13 +172,12 @@ fn memory(text: &mut String, found: &Forecast) {
     let batch = found.batch;
     let from = match found.batch_source {
         BatchSource::Corpus => "the corpus's largest batch",
-        BatchSource::Length => "a batch of the length asked for",
-        BatchSource::Longest => "a batch of the longest sentences, as no corpus is there",
+        BatchSource::Length => "the length asked for",
+        BatchSource::Longest => "the longest allowed, as no corpus is there",
     };
-    let _ = writeln!(text, "memory on a CPU, a forecast for {from}:");
     let _ = writeln!(
         text,
-        "{} pairs, {} source and {} target tokens each",
+        "memory on a CPU, a forecast for {} pairs of {} source and {} target tokens\n({from})",
         grouped(batch.rows),
         batch.source_length,
         batch.target_length

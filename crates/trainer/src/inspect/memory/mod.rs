@@ -10,7 +10,7 @@
 //! search      keys and values of the validation text's translations (search)
 //! ```
 //!
-//! To the greatest of the three comes what no tensor accounts for, [`Reserve`], which was measured.
+//! To the greatest of the three comes what no tensor accounts for ([`PROCESS`], [`TRAINING`], [`BETWEEN`]), which was measured.
 
 mod recurrent;
 mod search;
@@ -32,16 +32,16 @@ const NUMBER: f64 = 4.0;
 
 const MIB: f64 = 1048576.0;
 
-/// Memory that no tensor accounts for, as measured (docs/BENCHMARKS.md, "Memory forecast").
-struct Reserve;
+/// What a process has that no tensor accounts for, in MiB: the program, its threads, and pages of the allocator that are partly
+/// filled, for every thread and size. Measured, as are the two below: docs/BENCHMARKS.md, "Memory forecast".
+const PROCESS: f64 = 100.0;
 
-impl Reserve {
-    /// The program itself, its threads, and pages of the allocator that are partly filled, in MiB.
-    const FIXED: f64 = 100.0;
-    /// What the allocator holds between tensors, of the tensors' size: it gives nothing back to the system, and not every
-    /// hole has the size of the next tensor.
-    const SHARE: f64 = 0.12;
-}
+/// The same for a training, whose batches have many shapes, so that tensors leave holes that fit no others; and for its
+/// tokenizer and texts.
+const TRAINING: f64 = 40.0;
+
+/// What the allocator holds between tensors, of the tensors' size: it gives nothing back to the system.
+const BETWEEN: f64 = 0.12;
 
 /// The size of a batch, padding and `</s>` counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -172,7 +172,11 @@ impl Update {
     pub fn forecast(&self, batch: BatchShape, batch_source: BatchSource, texts: &Texts) -> Forecast {
         let parts = self.parts(batch);
         let mib = |numbers: usize| numbers as f64 * NUMBER / MIB;
-        let process = |numbers: usize| Reserve::FIXED + (1.0 + Reserve::SHARE) * mib(numbers);
+        let fixed = match batch_source {
+            BatchSource::Length => PROCESS,
+            BatchSource::Corpus | BatchSource::Longest => PROCESS + TRAINING,
+        };
+        let process = |numbers: usize| fixed + (1.0 + BETWEEN) * mib(numbers);
         let update_mib = process(self.peak(batch));
         let checkpoint_mib = process(self.checkpoint());
         let search_mib = process(self.search(texts));
