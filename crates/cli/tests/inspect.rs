@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Workplace;
+use common::{Outcome, Workplace};
 use serde_json::Value;
 
 fn inspect(work: &Workplace, more: &[&str]) -> Value {
@@ -161,34 +161,32 @@ fn what_cannot_be_inspected_is_told() {
     assert_eq!(work.run(&["inspect", "small.toml", "--length", "1"]).code, Some(2));
 }
 
-/// The forecast against what a training of its own process takes. A fifth is promised for models of some size; this one is
-/// small, so that what the process takes by itself is most of it.
+/// The forecast against what a process of its own takes.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_forecast_is_near_what_bench_measures() {
     let work = Workplace::new();
     let settings = [
-        "--set",
         "model.d_model=128",
-        "--set",
         "model.d_ff=512",
-        "--set",
         "model.encoder_layers=2",
-        "--set",
         "model.decoder_layers=2",
-        "--set",
         "training.batch_tokens=4096",
-        "--set",
         "tokenizer.vocabulary=2000",
-        "--set",
         "data.train=nowhere",
-        "--length",
-        "16",
-        "--json",
     ];
-    let forecast =
-        number(&inspect(&work, &[&["small.toml"], &settings[..settings.len() - 1]].concat())["memory"]["update_mib"]);
-    let bench = [
+    let run = |arguments: &[&str]| -> Value {
+        let mut command = work.ember(arguments);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        // As many as on a small machine, for every thread has its share of the allocator.
+        command.args(["--length", "16", "--json"]).env("RAYON_NUM_THREADS", "2");
+        let outcome = Outcome::new(command.output().expect("ember")).ok();
+        serde_json::from_str(&outcome.stdout).expect("one JSON object")
+    };
+    let forecast = number(&run(&["inspect", "small.toml"])["memory"]["update_mib"]);
+    let bench = run(&[
         "bench",
         "small.toml",
         "--device",
@@ -197,12 +195,15 @@ fn the_forecast_is_near_what_bench_measures() {
         "0",
         "--batch",
         "1",
-    ];
-    let outcome = work.run(&[&bench[..], &settings].concat()).ok();
-    let report: Value = serde_json::from_str(&outcome.stdout).expect("one JSON object");
-    let measured = number(&report["train"]["peak_rss_mib"]);
+    ]);
+    let measured = number(&bench["train"]["peak_rss_mib"]);
     assert!(
         (forecast / measured - 1.0).abs() < 0.2,
         "{forecast} MiB forecast, {measured} MiB measured"
     );
+}
+
+#[test]
+fn the_help() {
+    insta::assert_snapshot!(Workplace::new().run(&["inspect", "--help"]).ok().stdout);
 }
