@@ -41,8 +41,6 @@ pub struct Corpus {
     pub coverage: Option<[Coverage; 2]>,
     /// Source tokens of each line of the validation text.
     pub valid_lengths: Vec<usize>,
-    /// Source tokens of each line of the test texts.
-    pub test_lengths: Vec<Vec<usize>>,
 }
 
 /// How a side's tokenizer fits its training text.
@@ -78,9 +76,6 @@ impl Corpus {
             corpus.read_batches(config, &train, &tokenizer, progress)?;
             corpus.coverage = Some(cover(&train, &tokenizer, progress)?);
             corpus.valid_lengths = source_lengths(config, &config.data.valid, &tokenizer)?;
-            let tests = config.data.test.values();
-            let tests = tests.map(|path| source_lengths(config, path, &tokenizer));
-            corpus.test_lengths = tests.collect::<Result<_>>()?;
         }
         Ok(corpus)
     }

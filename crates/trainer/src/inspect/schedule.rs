@@ -52,12 +52,12 @@ impl LearningRates {
     pub fn new(config: &Config, averages: Option<Averages>) -> Self {
         let schedule = &config.training.schedule;
         let updates = updates(config, averages);
-        let shown = updates.unwrap_or_else(|| 10 * warmup(schedule).max(100));
+        let shown = updates.unwrap_or_else(|| warmup(schedule).max(100).saturating_mul(10));
         let at = |update| Rate {
             update,
             learning_rate: schedule.learning_rate(update, config.model.d_model, &PlateauState::default()),
         };
-        let mut shown_updates: Vec<u64> = (0..=POINTS).map(|point| at_least_one(shown * point / POINTS)).collect();
+        let mut shown_updates: Vec<u64> = (0..=POINTS).map(|point| part(shown, point)).collect();
         // The corner of the curve is a point of it.
         shown_updates.push(warmup(schedule).clamp(1, shown));
         shown_updates.sort_unstable();
@@ -79,6 +79,12 @@ impl LearningRates {
             curve,
         }
     }
+}
+
+/// The update at `point` of [`POINTS`].
+fn part(updates: u64, point: u64) -> u64 {
+    let part = u128::from(updates) * u128::from(point) / u128::from(POINTS);
+    at_least_one(part as u64)
 }
 
 fn at_least_one(update: u64) -> u64 {
@@ -149,6 +155,8 @@ mod tests {
         assert_eq!(updates("3e", None), None);
         assert_eq!(updates("80kt", Some(averages)), Some(100));
         assert_eq!(updates("80kt", None), Some(80));
+        let most = LearningRates::new(&config(&["training.stop_after=\"18446744073709551615u\""]), None);
+        assert_eq!(most.last.update, u64::MAX);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! search      keys and values of the validation text's translations (search)
 //! ```
 //!
-//! To the greatest of the three comes what no tensor accounts for ([`PROCESS`] and what follows it), which was measured.
+//! To the greatest of the three comes what no tensor accounts for (`PROCESS` and what follows it), which was measured.
 
 mod recurrent;
 mod search;
@@ -25,7 +25,10 @@ use crate::config::Config;
 pub use search::Texts;
 
 /// Rows whose logits exist at the same time, as in `ember_kernels::output_loss`.
-const LOGIT_ROWS: usize = 512;
+const LOGIT_ROWS: Numbers = 512;
+
+/// A count of fp32 numbers: configs may ask for more than any memory holds.
+type Numbers = u128;
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
@@ -69,13 +72,13 @@ impl From<[usize; 3]> for BatchShape {
 
 impl BatchShape {
     /// Tokens of the source side.
-    fn source(&self) -> usize {
-        self.rows * self.source_length
+    fn source(&self) -> Numbers {
+        self.rows as Numbers * self.source_length as Numbers
     }
 
     /// Tokens of the target side.
-    fn target(&self) -> usize {
-        self.rows * self.target_length
+    fn target(&self) -> Numbers {
+        self.rows as Numbers * self.target_length as Numbers
     }
 }
 
@@ -123,9 +126,9 @@ pub struct Part {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Kept {
     /// For the backward pass, by kind of operation.
-    activations: Vec<(&'static str, usize)>,
+    activations: Vec<(&'static str, Numbers)>,
     /// The most that the first steps of the backward pass take beside.
-    work: usize,
+    work: Numbers,
 }
 
 /// An update of a training.
@@ -133,7 +136,7 @@ pub struct Update {
     model: ModelConfig,
     vocabularies: Vocabularies,
     tie: Tie,
-    parameters: usize,
+    parameters: Numbers,
     has_average: bool,
     accumulates: bool,
     micro_batch_tokens: usize,
@@ -149,7 +152,7 @@ impl Update {
             tie: config.model.resolved_tie(vocabularies.shared).unwrap_or(Tie::None),
             model: config.model.clone(),
             vocabularies,
-            parameters,
+            parameters: parameters as Numbers,
             has_average: config.training.ema > 0.0,
             accumulates: config.training.accumulate > 1,
             micro_batch_tokens: config.training.micro_batch_tokens(),
@@ -167,19 +170,19 @@ impl Update {
     }
 
     /// Numbers that live at the same time at most.
-    pub fn peak(&self, batch: BatchShape) -> usize {
+    pub fn peak(&self, batch: BatchShape) -> u128 {
         self.parts(batch).iter().map(|(_, numbers)| numbers).sum()
     }
 
     /// The whole forecast.
     pub fn forecast(&self, batch: BatchShape, batch_source: BatchSource, texts: &Texts) -> Forecast {
         let parts = self.parts(batch);
-        let mib = |numbers: usize| numbers as f64 * NUMBER / MIB;
+        let mib = |numbers: Numbers| numbers as f64 * NUMBER / MIB;
         let mut fixed = PROCESS + THREAD * rayon::current_num_threads() as f64;
         if batch_source != BatchSource::Length {
             fixed += TRAINING;
         }
-        let process = |numbers: usize| fixed + (1.0 + BETWEEN) * mib(numbers);
+        let process = |numbers: Numbers| fixed + (1.0 + BETWEEN) * mib(numbers);
         let update_mib = process(self.peak(batch));
         let checkpoint_mib = process(self.checkpoint());
         let search_mib = process(self.search(texts));
@@ -206,15 +209,16 @@ impl Update {
     }
 
     /// What lives at the end of the forward pass, or of the backward pass where that is more.
-    fn parts(&self, batch: BatchShape) -> Vec<(&'static str, usize)> {
+    fn parts(&self, batch: BatchShape) -> Vec<(&'static str, Numbers)> {
         let Kept { activations, work } = match self.model.arch {
             Architecture::Transformer => transformer::kept(&self.model, batch),
             Architecture::Rnn | Architecture::RnnAttention => recurrent::kept(&self.model, batch),
         };
-        let table = self.vocabularies.target * self.output_width();
+        let vocabulary = self.vocabularies.target as Numbers;
+        let table = vocabulary * self.output_width();
         let forward = {
             let gradients = batch.target() * self.output_width() + table;
-            let logits = batch.target().min(LOGIT_ROWS) * self.vocabularies.target;
+            let logits = batch.target().min(LOGIT_ROWS) * vocabulary;
             // The output projection in the order in which products read it, as it is and turned.
             let panels = if self.is_bf16 { table } else { 2 * table };
             let mut parts = activations;
@@ -234,7 +238,7 @@ impl Update {
                 ("gradients of tied tables", again * table),
             ]
         };
-        let sum = |parts: &[(&str, usize)]| parts.iter().map(|(_, numbers)| numbers).sum::<usize>();
+        let sum = |parts: &[(&str, Numbers)]| parts.iter().map(|(_, numbers)| numbers).sum::<Numbers>();
         let more = if sum(&forward) >= sum(&backward) {
             forward
         } else {
@@ -249,7 +253,7 @@ impl Update {
     }
 
     /// What is there all the time.
-    fn resident(&self) -> Vec<(&'static str, usize)> {
+    fn resident(&self) -> Vec<(&'static str, Numbers)> {
         let mut parts = vec![("weights", self.parameters), ("Adam's means", 2 * self.parameters)];
         if self.has_average {
             parts.push(("moving average", self.parameters));
@@ -259,25 +263,26 @@ impl Update {
 
     /// Numbers that live while a checkpoint is written: copies of the weights in use, of the means and, where these are
     /// others, of the trained weights; the model's file; the optimizer's, twice while its tensors are put together.
-    fn checkpoint(&self) -> usize {
-        let resident: usize = self.resident().iter().map(|(_, numbers)| numbers).sum();
+    fn checkpoint(&self) -> Numbers {
+        let resident: Numbers = self.resident().iter().map(|(_, numbers)| numbers).sum();
         let of_optimizer = if self.has_average { 3 } else { 2 };
         resident + (1 + of_optimizer + 1 + 2 * of_optimizer) * self.parameters
     }
 
     /// Numbers that live while the validation text is translated, by the averaged weights where there are some.
-    fn search(&self, texts: &Texts) -> usize {
-        let resident: usize = self.resident().iter().map(|(_, numbers)| numbers).sum();
+    fn search(&self, texts: &Texts) -> Numbers {
+        let resident: Numbers = self.resident().iter().map(|(_, numbers)| numbers).sum();
         let averaged = if self.has_average { self.parameters } else { 0 };
         resident + averaged + texts.most(&self.model, self.vocabularies.target)
     }
 
     /// R, what the output projection reads.
-    fn output_width(&self) -> usize {
-        match self.tie {
+    fn output_width(&self) -> Numbers {
+        let width = match self.tie {
             Tie::None => self.model.d_model,
             Tie::Target | Tie::All => self.model.embedding_width(),
-        }
+        };
+        width as Numbers
     }
 }
 

@@ -11,15 +11,15 @@
 
 use ember_model::config::{Architecture, CellKind, ModelConfig, Score};
 
-use super::{BatchShape, Kept};
+use super::{BatchShape, Kept, Numbers};
 
 /// Of a forward pass, in numbers.
 pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
     let (source, target) = (batch.source(), batch.target());
-    let width = config.d_model;
+    let width = config.d_model as Numbers;
     let cell = config.cell.unwrap_or_default();
     // Both directions together are as wide as the one of a decoder layer.
-    let layer = |tokens: usize, runs: usize| {
+    let layer = |tokens: Numbers, runs: Numbers| {
         let inner = if cell == CellKind::Lstm { runs } else { 0 };
         width * ((of_cell(cell) + 1) * tokens + inner)
     };
@@ -28,10 +28,11 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
     } else {
         0
     };
-    let (encoder, decoder) = (config.encoder_layers, config.decoder_layers);
+    let [encoder, decoder] = [config.encoder_layers, config.decoder_layers].map(|layers| layers as Numbers);
+    let rows = batch.rows as Numbers;
     let is_fed = config.input_feeding.unwrap_or(false);
     // With input feeding the decoder runs anew for every position.
-    let decoder_runs = if is_fed { target } else { batch.rows };
+    let decoder_runs = if is_fed { target } else { rows };
     let attention = match config.arch {
         Architecture::RnnAttention => source_attention(config, batch),
         _ => Kept::default(),
@@ -40,7 +41,7 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
         ("embeddings", width * (source + target)),
         (
             "recurrent layers",
-            encoder * (layer(source, batch.rows) + width * beside) + decoder * layer(target, decoder_runs),
+            encoder * (layer(source, rows) + width * beside) + decoder * layer(target, decoder_runs),
         ),
         (
             "dropout between layers",
@@ -63,17 +64,17 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
 /// Attention over the source, `ember_kernels::source_attention`; sums of the additive score are made anew for the gradient.
 fn source_attention(config: &ModelConfig, batch: BatchShape) -> Kept {
     let (source, target) = (batch.source(), batch.target());
-    let width = config.d_model;
+    let width = config.d_model as Numbers;
     let score = config.score.unwrap_or_default();
-    let mapped_keys = usize::from(score != Score::Dot);
-    let mapped_queries = usize::from(score == Score::Additive);
+    let mapped_keys = Numbers::from(score != Score::Dot);
+    let mapped_queries = Numbers::from(score == Score::Additive);
     // The top layer's outputs, mapped queries, [context; query], tanh of what is made of them.
     let of_target = (1 + mapped_queries + 2 + 1) * width * target;
     let of_source = (1 + mapped_keys) * width * source;
     Kept {
         activations: vec![
             ("attention", of_target + of_source),
-            ("attention weights", target * batch.source_length),
+            ("attention weights", target * batch.source_length as Numbers),
         ],
         // Gradients of queries, keys and outputs.
         work: width * (2 * target + 2 * source),
@@ -81,7 +82,7 @@ fn source_attention(config: &ModelConfig, batch: BatchShape) -> Kept {
 }
 
 /// Numbers that a cell keeps of a position, in units of its width.
-fn of_cell(cell: CellKind) -> usize {
+fn of_cell(cell: CellKind) -> Numbers {
     match cell {
         CellKind::Elman => 0,
         CellKind::Gru => 4,
@@ -89,7 +90,7 @@ fn of_cell(cell: CellKind) -> usize {
     }
 }
 
-fn gates(cell: CellKind) -> usize {
+fn gates(cell: CellKind) -> Numbers {
     match cell {
         CellKind::Elman => 1,
         CellKind::Gru => 3,

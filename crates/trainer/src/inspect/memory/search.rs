@@ -4,7 +4,11 @@ use ember_model::config::{Architecture, DecodingConfig, ModelConfig};
 use ember_model::search::{max_output_length, most_at_once};
 
 use super::super::corpus::Corpus;
+use super::Numbers;
 use crate::config::Config;
+
+/// Lines of a validation text that is not there.
+const USUAL_LINES: usize = 1_000;
 
 /// The texts that are translated during training, by length.
 pub struct Texts {
@@ -22,14 +26,14 @@ impl Texts {
         };
         let mut lengths = corpus.valid_lengths.clone();
         if lengths.is_empty() {
-            lengths = vec![length - 1; decoding.batch_tokens / length + 1];
+            lengths = vec![length - 1; (decoding.batch_tokens / length + 1).min(USUAL_LINES)];
         }
         lengths.sort_unstable_by(|one, other| other.cmp(one));
         Self { lengths, decoding }
     }
 
     /// Numbers of the batch that takes most.
-    pub fn most(&self, model: &ModelConfig, target_vocabulary: usize) -> usize {
+    pub fn most(&self, model: &ModelConfig, target_vocabulary: usize) -> Numbers {
         let mut rest = &self.lengths[..];
         let mut most = 0;
         while let Some(&longest) = rest.first() {
@@ -39,29 +43,34 @@ impl Texts {
                 Architecture::Rnn | Architecture::RnnAttention => self.states(model, fits, longest),
             };
             // Logits, and their copy for the choice of the best.
-            let logits = 2 * fits * self.decoding.beam * target_vocabulary;
+            let logits = 2 * self.rows(fits) * target_vocabulary as Numbers;
             most = most.max(kept + logits);
             rest = &rest[fits..];
         }
         most
     }
 
+    /// Rows of the decoder, every beam of every sentence.
+    fn rows(&self, sentences: usize) -> Numbers {
+        sentences as Numbers * self.decoding.beam as Numbers
+    }
+
     /// Keys and values of all decoder layers, of the output so far for every beam, and of the source; and a copy of one
     /// layer's keys while beams change places.
-    fn keys_and_values(&self, model: &ModelConfig, sentences: usize, longest: usize) -> usize {
-        let rows = sentences * self.decoding.beam;
-        let output = rows * max_output_length(&self.decoding, longest) * model.d_model;
-        let source = sentences * (longest + 1) * model.d_model;
-        2 * model.decoder_layers * (output + source) + output
+    fn keys_and_values(&self, model: &ModelConfig, sentences: usize, longest: usize) -> Numbers {
+        let [layers, width, count] = [model.decoder_layers, model.d_model, sentences].map(|size| size as Numbers);
+        let output = self.rows(sentences) * max_output_length(&self.decoding, longest) as Numbers * width;
+        let source = count * (longest as Numbers + 1) * width;
+        2 * layers * (output + source) + output
     }
 
     /// Hidden and inner states of all layers, and with attention the encoder's outputs as they are and mapped.
-    fn states(&self, model: &ModelConfig, sentences: usize, longest: usize) -> usize {
-        let rows = sentences * self.decoding.beam;
-        let states = 2 * model.decoder_layers * rows * model.d_model;
-        let source = (longest + 1) * model.d_model;
+    fn states(&self, model: &ModelConfig, sentences: usize, longest: usize) -> Numbers {
+        let [layers, width, count] = [model.decoder_layers, model.d_model, sentences].map(|size| size as Numbers);
+        let states = 2 * layers * self.rows(sentences) * width;
+        let source = count * (longest as Numbers + 1) * width;
         match model.arch {
-            Architecture::RnnAttention => states + 2 * sentences * source,
+            Architecture::RnnAttention => states + 2 * source,
             _ => states,
         }
     }

@@ -97,7 +97,7 @@ fn what_a_recurrent_model_keeps_of_a_batch() {
 #[test]
 fn what_is_there_at_the_end_of_a_forward_pass() {
     let model = small(Architecture::Transformer);
-    let kept: usize = transformer::kept(&model, BATCH)
+    let kept: Numbers = transformer::kept(&model, BATCH)
         .activations
         .iter()
         .map(|(_, numbers)| numbers)
@@ -146,11 +146,33 @@ fn the_parts_add_up_to_the_update() {
 #[test]
 fn what_a_greedy_search_keeps() {
     let texts = Texts::new(&Default::default(), &config(), 6);
-    let sentences = 2048 / 6;
+    let sentences: Numbers = 2048 / 6;
     let keys_and_values = 2 * (sentences * 20 * 8 + sentences * 6 * 8);
     let expected = keys_and_values + sentences * 20 * 8 + 2 * sentences * 20;
     assert_eq!(texts.most(&small(Architecture::Transformer), 20), expected);
     assert!(texts.most(&small(Architecture::Rnn), 20) < expected);
+}
+
+#[test]
+fn what_no_memory_holds_is_a_number_all_the_same() {
+    let model = ModelConfig {
+        n_heads: 65_536,
+        d_model: 65_536,
+        encoder_layers: 65_536,
+        ..small(Architecture::Transformer)
+    };
+    let batch = BatchShape {
+        rows: usize::MAX / 65_536,
+        source_length: 65_536,
+        target_length: 65_536,
+    };
+    let texts = Texts::new(&Default::default(), &config(), 65_536);
+    assert!(
+        update(model, true)
+            .forecast(batch, BatchSource::Length, &texts)
+            .peak_mib
+            > 1e20
+    );
 }
 
 fn config() -> Config {

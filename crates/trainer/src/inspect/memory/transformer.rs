@@ -16,14 +16,20 @@
 
 use ember_model::config::{Activation, ModelConfig, NormPosition};
 
-use super::{BatchShape, Kept};
+use super::{BatchShape, Kept, Numbers};
 
 /// Of a forward pass, in numbers.
 pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
     let (source, target) = (batch.source(), batch.target());
-    let (encoder, decoder) = (config.encoder_layers, config.decoder_layers);
-    let width = config.d_model;
-    let weights = |queries, keys| config.n_heads * queries * keys;
+    let [encoder, decoder, width, heads, d_ff] = [
+        config.encoder_layers,
+        config.decoder_layers,
+        config.d_model,
+        config.n_heads,
+        config.d_ff,
+    ]
+    .map(|size| size as Numbers);
+    let weights = |queries, keys: usize| heads * queries * keys as Numbers;
 
     let own = |tokens| 4 * width * tokens;
     let cross = 2 * width * (target + source);
@@ -31,11 +37,11 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
     let attention_weights = encoder * weights(source, batch.source_length)
         + decoder * (weights(target, batch.target_length) + weights(target, batch.source_length));
 
-    let inner = config.d_ff * times_kept(config.activation);
+    let inner = d_ff * times_kept(config.activation);
     let feed_forward = inner * (encoder * source + decoder * target);
 
     let norm = 2 * width + 1;
-    let last = usize::from(config.norm == NormPosition::Pre);
+    let last = Numbers::from(config.norm == NormPosition::Pre);
     let norms = norm * ((2 * encoder + last) * source + (3 * decoder + last) * target);
     Kept {
         activations: vec![
@@ -51,7 +57,7 @@ pub fn kept(config: &ModelConfig, batch: BatchShape) -> Kept {
 }
 
 /// In units of `d_ff`.
-fn times_kept(activation: Activation) -> usize {
+fn times_kept(activation: Activation) -> Numbers {
     match activation {
         Activation::Relu => 1,
         Activation::Gelu => 2,
