@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use ember_data::corpus::{LineReader, read_lines};
-use ember_trainer::attention::{attention_json, attention_maps};
+use ember_trainer::attention::{attention_maps, attention_of};
 use ember_trainer::run::RunFolder;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
@@ -48,7 +48,7 @@ pub struct Translate {
     /// Write each line's score (length-normalised log-probability in nats) and a TAB before it
     #[arg(long)]
     scores: bool,
-    /// Write the cross-attention weights of the best translations as JSON
+    /// Write what the best translations attended to, layer by layer and head by head, as JSON
     #[arg(long, value_name = "FILE")]
     attention: Option<PathBuf>,
 }
@@ -78,7 +78,7 @@ impl Translate {
             None => self.write_to_stdout(&translations)?,
         }
         if let (Some(path), Some(maps)) = (&self.attention, maps) {
-            let json = attention_json(&trained, maps, &translations);
+            let json = attention_of(&trained, maps, &translations);
             let mut file = writer(path)?;
             serde_json::to_writer(&mut file, &json)
                 .map_err(io::Error::from)

@@ -21,7 +21,7 @@ use ember_kernels::output_loss::Projection;
 use ember_kernels::recurrent::{Direction, State};
 
 use super::{Source, Vocabularies, ids_tensor};
-use crate::attention::Mask;
+use crate::attention::{AttentionMaps, Mask};
 use crate::cache::{index_tensor, rows_of};
 use crate::cell::{RecurrentLayer, select};
 use crate::config::{Architecture, CellKind, ModelConfig, ModelConfigError, Tie};
@@ -284,12 +284,15 @@ impl Recurrent {
         read.matmul(self.projection().weight())
     }
 
-    /// Where the decoder attends for given sentence pairs: one of `[B, 1, T, S]`; none without attention.
-    pub fn cross_attention(&self, source: &Source, target_input: Tensor<2, Int>) -> Vec<Tensor<4>> {
+    /// Where the decoder attends for given sentence pairs: one map of `[B, 1, T, S]`; none without attention.
+    pub fn attention(&self, source: &Source, target_input: Tensor<2, Int>) -> AttentionMaps {
         let pass = &mut Pass::inference();
         let encoded = self.encode(source, pass);
         let (_, weights) = self.decode(encoded, source, target_input, pass);
-        weights.map(|weights| weights.unsqueeze_dim(1)).into_iter().collect()
+        AttentionMaps {
+            cross: weights.map(|weights| weights.unsqueeze_dim(1)).into_iter().collect(),
+            ..Default::default()
+        }
     }
 
     fn target_table(&self) -> &Embedding {
