@@ -2,3 +2,27 @@
 //!
 //! It knows nothing of models or runs: numbers and labels come in, text goes out. Nothing is fetched when a picture is
 //! made or looked at.
+//!
+//! | file | job |
+//! |---|---|
+//! | `line_chart.rs` | curves over a linear or logarithmic axis |
+//! | `heat_map.rs` | a matrix as coloured cells |
+//! | `theme.rs` | colours for light and dark pages, and the frame that every SVG has |
+//! | `colour_map.rs` | numbers to colours |
+//! | `canvas.rs` | lines, shapes and text by plotters' SVG backend |
+//! | `ticks.rs` | where an axis has numbers, and how they are written |
+//! | `thin.rs` | a long curve as few points |
+
+mod canvas;
+mod colour_map;
+pub mod heat_map;
+pub mod line_chart;
+#[cfg(test)]
+mod testing;
+mod theme;
+mod thin;
+mod ticks;
+
+pub use colour_map::ColourMap;
+pub use heat_map::{HeatMap, Labels};
+pub use line_chart::{Axis, LineChart, Scale, Series};
