@@ -180,6 +180,21 @@ fn attention_rows_add_up_to_one() {
     }
 }
 
+#[test]
+fn attention_is_a_page_by_the_name_of_its_file() {
+    let work = trained();
+    for name in ["maps.html", "maps.HTM"] {
+        translate("a1 b2 c3\n\nd4\n", &["--attention", name]).ok();
+        let page = work.read(name);
+        assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{page}");
+        for text in ["encoder self-attention", "\"1: a1 b2 c3\"", "\"3: d4\""] {
+            assert!(page.contains(text), "{text} is not in {name}");
+        }
+    }
+    translate("a1 b2 c3\n", &["--attention", "maps.txt"]).ok();
+    assert!(work.read("maps.txt").starts_with("{\"layers\":1"));
+}
+
 fn pieces(list: &serde_json::Value) -> Vec<&str> {
     let pieces = list.as_array().expect("pieces").iter();
     pieces.map(|piece| piece.as_str().expect("a piece")).collect()

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use ember_data::corpus::{LineReader, read_lines};
-use ember_trainer::attention::{attention_maps, attention_of};
+use ember_trainer::attention::{Attention, attention_maps, attention_of};
 use ember_trainer::run::RunFolder;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
@@ -16,6 +16,7 @@ use ember_trainer::translate::{Candidate, Translation};
 use super::{at_least_one, beam, length_penalty};
 use crate::console::Terminal;
 use crate::device::{self, DeviceChoice};
+use crate::pages;
 
 /// Translate text: one output line per input line, in order
 #[derive(Args)]
@@ -48,7 +49,8 @@ pub struct Translate {
     /// Write each line's score (length-normalised log-probability in nats) and a TAB before it
     #[arg(long)]
     scores: bool,
-    /// Write what the best translations attended to, layer by layer and head by head, as JSON
+    /// Write what the best translations attended to, layer by layer and head by head: a page to look at if FILE ends in
+    /// .html or .htm, else JSON
     #[arg(long, value_name = "FILE")]
     attention: Option<PathBuf>,
 }
@@ -78,12 +80,16 @@ impl Translate {
             None => self.write_to_stdout(&translations)?,
         }
         if let (Some(path), Some(maps)) = (&self.attention, maps) {
-            let json = attention_of(&trained, maps, &translations);
-            let mut file = writer(path)?;
-            serde_json::to_writer(&mut file, &json)
-                .map_err(io::Error::from)
-                .and_then(|()| file.flush())
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            let attention = attention_of(&trained, maps, &translations);
+            let written = if is_page(path) {
+                std::fs::write(
+                    path,
+                    pages::of_translations(&trained.config.name, &lines, &translations, attention).to_html(),
+                )
+            } else {
+                write_json(&attention, path)
+            };
+            written.with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -113,6 +119,17 @@ impl Translate {
             other => other.context("cannot write to stdout"),
         }
     }
+}
+
+fn is_page(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["html", "htm"].iter().any(|page| extension.eq_ignore_ascii_case(page))
+}
+
+fn write_json(attention: &Attention, path: &Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    serde_json::to_writer(&mut file, attention)?;
+    file.flush()
 }
 
 fn writer(path: &Path) -> anyhow::Result<BufWriter<File>> {
