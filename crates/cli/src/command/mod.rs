@@ -4,6 +4,7 @@ mod average;
 mod bench;
 mod devices;
 mod evaluate;
+mod plot;
 mod score;
 mod train;
 mod translate;
@@ -28,6 +29,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Score(score::Score),
     Average(average::Average),
+    Plot(plot::Plot),
     Bench(bench::Bench),
     Devices(devices::Devices),
 }
@@ -69,6 +71,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Score(score) => score.run(),
         Command::Average(average) => average.run(),
+        Command::Plot(plot) => plot.run(),
         Command::Bench(bench) => bench.run(),
         Command::Devices(devices) => devices.run(),
     }

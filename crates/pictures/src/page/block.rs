@@ -35,7 +35,7 @@ pub struct Table {
     pub caption: String,
     /// One heading a column.
     pub headings: Vec<String>,
-    /// As many cells a row; what looks like a number stands at the right.
+    /// As many cells a row; numbers stand at the right of their column.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -59,11 +59,26 @@ impl Block {
 
 impl Table {
     fn to_html(&self) -> String {
-        let headings = self.headings.iter();
+        let class = |column| {
+            if self.is_number(column) {
+                " class=\"number\""
+            } else {
+                ""
+            }
+        };
+        let headings = self.headings.iter().enumerate();
         let headings: String = headings
-            .map(|text| format!("<th scope=\"col\">{}</th>", escape(text)))
+            .map(|(column, text)| format!("<th scope=\"col\"{}>{}</th>", class(column), escape(text)))
             .collect();
-        let rows: String = self.rows.iter().map(|row| row_html(row)).collect();
+        let row = |row: &Vec<String>| {
+            let cell = |(column, text): (usize, &String)| match column {
+                0 => format!("<th scope=\"row\" dir=\"auto\"{}>{}</th>", class(column), escape(text)),
+                _ => format!("<td dir=\"auto\"{}>{}</td>", class(column), escape(text)),
+            };
+            let cells: String = row.iter().enumerate().map(cell).collect();
+            format!("<tr>{cells}</tr>\n")
+        };
+        let rows: String = self.rows.iter().map(row).collect();
         // A box that scrolls must be reachable by keyboard, and a region must have a name.
         let caption = escape(&self.caption);
         format!(
@@ -71,16 +86,17 @@ impl Table {
              <caption>{caption}</caption>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
         )
     }
-}
 
-fn row_html(row: &[String]) -> String {
-    let cell = |(column, text): (usize, &String)| match column {
-        0 => format!("<th scope=\"row\" dir=\"auto\">{}</th>", escape(text)),
-        _ if text.parse::<f64>().is_ok() => format!("<td class=\"number\">{}</td>", escape(text)),
-        _ => format!("<td dir=\"auto\">{}</td>", escape(text)),
-    };
-    let cells: String = row.iter().enumerate().map(cell).collect();
-    format!("<tr>{cells}</tr>\n")
+    /// Whether all cells of a column that are not empty are numbers.
+    fn is_number(&self, column: usize) -> bool {
+        let mut cells = self
+            .rows
+            .iter()
+            .map(|row| &row[column])
+            .filter(|text| !text.is_empty())
+            .peekable();
+        cells.peek().is_some() && cells.all(|text| text.parse::<f64>().is_ok())
+    }
 }
 
 fn facts_html(facts: &[(String, String)]) -> String {

@@ -77,11 +77,19 @@ fn a_chart_without_values_has_no_row() {
 }
 
 #[test]
-fn numbers_stand_at_the_right() {
+fn numbers_stand_at_the_right_of_their_column() {
+    let row = |cells: [&str; 3]| cells.map(String::from).to_vec();
     let html = page(vec![Block::Table(Table {
         caption: "scores".into(),
-        headings: vec!["metric".into(), "score".into()],
-        rows: vec![vec!["BLEU".into(), "41.02".into()]],
+        headings: row(["metric", "score", "mixed"]),
+        rows: vec![row(["BLEU", "41.02", "1"]), row(["chrF", "", "none"])],
     })]);
-    assert!(html.contains("<td class=\"number\">41.02</td>"));
+    for right in [
+        "<th scope=\"col\" class=\"number\">score</th>",
+        "<td dir=\"auto\" class=\"number\">41.02</td>",
+        "<td dir=\"auto\" class=\"number\"></td>",
+    ] {
+        assert!(html.contains(right), "{right}");
+    }
+    assert_eq!(html.matches("class=\"number\"").count(), 3);
 }
