@@ -120,15 +120,24 @@ pub fn validations(rows: &[ValidationRow]) -> Vec<Block> {
             format!("{:.4}", row.perplexity),
             score(row.bleu),
             score(row.chrf),
-            if row.best { "best so far".into() } else { String::new() },
+            if row.best { "yes".into() } else { String::new() },
             format!("{:.1}", row.seconds),
         ]
     };
     let mut blocks = vec![Block::Table(Table {
-        caption: "Validations".into(),
-        headings: ["update", "epoch", "loss", "perplexity", "BLEU", "chrF", "", "seconds"]
-            .map(String::from)
-            .into(),
+        caption: "In the order of training; best means better than all before".into(),
+        headings: [
+            "update",
+            "epoch",
+            "loss",
+            "perplexity",
+            "BLEU",
+            "chrF",
+            "best",
+            "seconds",
+        ]
+        .map(String::from)
+        .into(),
         rows: rows[left_out..].iter().map(row).collect(),
     })];
     if left_out > 0 {
