@@ -3,7 +3,6 @@
 //! The browser reads commands from file descriptor 3 and answers on 4: JSON messages, each ended by a NUL. A shell gives it
 //! our ends of its stdin and stdout under those numbers.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -196,7 +195,7 @@ impl Drop for Browser {
 }
 
 fn find() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let candidates = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
     candidates.into_iter().find(|path| path.is_file())

@@ -80,7 +80,7 @@
     const table = (kind, weights, name) => {
       const made = element("table", { role: "grid", "aria-label": name });
       const head = element("tr");
-      head.append(element("td", {}, "query ↓ key →"));
+      head.append(element("td", {}, "key →\nquery ↓"));
       for (const key of kind.keys) {
         const cell = element("th", { scope: "col", dir: "auto" });
         cell.append(element("span", {}, key));
