@@ -133,6 +133,48 @@ fn cells_are_reached_by_keys() {
 }
 
 #[test]
+fn colours_reach_to_the_greatest_weight_or_to_1() {
+    let Some(mut browser) = Browser::start() else { return };
+    let work = trained();
+    let maps = translate(&work, "a1 b2 c3\n");
+    browser.open(&work.path("maps.html"));
+    choose(&mut browser, "head", "0");
+    let weights = flat(&maps["lines"][0]["weights"][1][0]);
+    let greatest = weights.iter().copied().fold(0.0, f64::max);
+    let shares =
+        "[...document.querySelectorAll('.cell')].map((cell) => Number(cell.style.getPropertyValue('--share')))";
+    for most in [greatest, 1.0] {
+        let found = flat(&browser.evaluate(shares));
+        assert_eq!(found.len(), weights.len());
+        for (found, weight) in found.iter().zip(&weights) {
+            assert!(
+                (found - weight / most).abs() < 4.0 * ROUNDING / most,
+                "{found}, not {weight} of {most}"
+            );
+        }
+        let legend = browser.evaluate("document.querySelector('.most').textContent");
+        let number = legend
+            .as_str()
+            .and_then(|text| text.split(',').next()?.parse::<f64>().ok());
+        assert!((number.expect("a number") - most).abs() < ROUNDING, "{legend}");
+        browser.evaluate("document.querySelector('input[name=absolute]').click()");
+    }
+}
+
+#[test]
+fn a_reader_without_scripts_is_told() {
+    let Some(mut browser) = Browser::start() else { return };
+    let work = trained();
+    translate(&work, "a1 b2 c3\n");
+    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    browser.open(&work.path("maps.html"));
+    let text = browser.evaluate("document.body.innerText");
+    let text = text.as_str().expect("text");
+    assert!(text.contains("allow JavaScript to see them"), "{text}");
+    assert!(!text.contains("show numbers"), "no controls that do nothing: {text}");
+}
+
+#[test]
 fn the_report_shows_the_run() {
     let Some(mut browser) = Browser::start() else { return };
     let work = trained();

@@ -74,14 +74,13 @@ pub(crate) fn viewer(sentences: &[Sentence]) -> String {
         .concat();
     let first = sentences.first().map_or("", |sentence| &sentence.title);
     format!(
-        "<div class=\"attention\">\n<noscript><p class=\"note\">The maps of {count} sentences, the first of them \
+        "<div class=\"attention\">\n<noscript><p class=\"note\">The maps, the first of them that of \
          \u{201c}{first}\u{201d}, are drawn by a script in this file: allow JavaScript to see them.</p></noscript>\n\
          <form class=\"controls\" hidden>\n{choices}{switches}</form>\n\
          <dl class=\"texts\"></dl>\n<p class=\"status\" role=\"status\"></p>\n\
          <div class=\"legend\" hidden><span>0</span><span class=\"ramp\"></span><span class=\"most\"></span></div>\n\
          <p class=\"readout\"></p>\n<div class=\"scroll map\"></div>\n\
          <script type=\"application/json\">{data}</script>\n</div>\n",
-        count = sentences.len(),
         first = escape(first),
         data = script_json(&Value::Array(sentences.iter().map(sentence_json).collect())),
     )

@@ -14,9 +14,12 @@ use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
 
 use super::{at_least_one, beam, length_penalty};
-use crate::console::Terminal;
+use crate::console::{Terminal, print_to_stderr};
 use crate::device::{self, DeviceChoice};
 use crate::pages;
+
+/// Bytes of an attention page that call for a warning.
+const LARGE_PAGE: usize = 32 << 20;
 
 /// Translate text: one output line per input line, in order
 #[derive(Args)]
@@ -82,10 +85,8 @@ impl Translate {
         if let (Some(path), Some(maps)) = (&self.attention, maps) {
             let attention = attention_of(&trained, maps, &translations);
             let written = if is_page(path) {
-                std::fs::write(
-                    path,
-                    pages::of_translations(&trained.config.name, &lines, &translations, attention).to_html(),
-                )
+                let page = pages::of_translations(&trained.config.name, &lines, &translations, attention);
+                write_page(&page.to_html(), path)
             } else {
                 write_json(&attention, path)
             };
@@ -124,6 +125,17 @@ impl Translate {
 fn is_page(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     ["html", "htm"].iter().any(|page| extension.eq_ignore_ascii_case(page))
+}
+
+fn write_page(page: &str, path: &Path) -> io::Result<()> {
+    if page.len() > LARGE_PAGE {
+        print_to_stderr(&format!(
+            "warning: {} has {} MiB, which browsers are slow to open: translate fewer lines",
+            path.display(),
+            page.len() >> 20
+        ));
+    }
+    std::fs::write(path, page)
 }
 
 fn write_json(attention: &Attention, path: &Path) -> io::Result<()> {

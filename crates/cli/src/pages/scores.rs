@@ -108,10 +108,19 @@ pub fn samples(samples: Found<Samples>) -> Vec<Block> {
         split,
         lines,
     } = samples;
-    let text = format!("Sentences of {split}, from short to long, as checkpoint {checkpoint} translates them.");
+    let row = |sample: &Sample| {
+        let texts = [&sample.source, &sample.reference, &sample.translation];
+        let number = (sample.line + 1).to_string();
+        std::iter::once(number).chain(texts.map(String::clone)).collect()
+    };
+    let table = Table {
+        caption: format!("Sentences of {split}, from short to long, as checkpoint {checkpoint} translates them"),
+        headings: ["line", "source", "reference", "translation"].map(String::from).into(),
+        rows: lines.iter().map(row).collect(),
+    };
     let mut left = MOST_WEIGHTS;
     let sentences = lines.into_iter().map(|sample| sentence(sample, &mut left)).collect();
-    vec![Block::Text(text), Block::Attention(sentences)]
+    vec![Block::Table(table), Block::Attention(sentences)]
 }
 
 /// A sample with as many of its maps as there is room for, taken from `left`: kind by kind, attention over the source

@@ -9,40 +9,29 @@ const MOST_ROWS: usize = 100;
 
 /// Loss, BLEU, learning rate, speed and gradient over updates.
 pub fn curves(report: &RunReport) -> Vec<Block> {
-    let (updates, validations) = (&report.updates, &report.validations);
+    let (updates, validations) = (&report.updates, &report.validations[..]);
     if updates.points.is_empty() {
         return vec![Block::Note("metrics.jsonl tells of no update yet.".into())];
     }
-    let of_updates = |value: fn(&UpdatePoint) -> f64| {
-        let points = updates.points.iter();
-        points
-            .map(|point| (point.update as f64, value(point)))
-            .collect::<Vec<_>>()
-    };
-    let of_validations = |value: fn(&ValidationRow) -> Option<f64>| {
-        let points = validations.iter();
-        points
-            .map(|row| (row.update as f64, value(row).unwrap_or(f64::NAN)))
-            .collect::<Vec<_>>()
-    };
     let mut blocks = vec![Block::Text(each_point(updates))];
     if updates.damaged > 0 {
         let note = format!("{} lines of metrics.jsonl could not be read.", updates.damaged);
         blocks.push(Block::Note(note));
     }
+    let loss = vec![
+        ("training", of_updates(updates, |point| point.loss)),
+        ("validation", of_validations(validations, |row| Some(row.loss))),
+    ];
     blocks.push(chart(
         "Loss",
         "nats a target token, smoothed labels",
         Scale::Linear,
-        vec![
-            ("training", of_updates(|point| point.loss)),
-            ("validation", of_validations(|row| Some(row.loss))),
-        ],
+        loss,
     ));
     if validations.iter().any(|row| row.bleu.is_some()) {
         let scores = vec![
-            ("BLEU", of_validations(|row| row.bleu)),
-            ("chrF", of_validations(|row| row.chrf)),
+            ("BLEU", of_validations(validations, |row| row.bleu)),
+            ("chrF", of_validations(validations, |row| row.chrf)),
         ];
         blocks.push(chart(
             "Scores of the validation text",
@@ -51,28 +40,32 @@ pub fn curves(report: &RunReport) -> Vec<Block> {
             scores,
         ));
     }
-    let of_training = [
-        (
-            "Learning rate",
-            "learning rate",
-            Scale::Linear,
-            of_updates(|point| point.learning_rate),
-        ),
-        (
-            "Speed",
-            "target tokens a second",
-            Scale::Linear,
-            of_updates(|point| point.target_tokens_per_second),
-        ),
-        (
-            "Gradient",
-            "norm before clipping",
-            Scale::Logarithmic,
-            of_updates(|point| point.gradient_norm),
-        ),
+    let single: [(_, _, _, fn(&UpdatePoint) -> f64); 3] = [
+        ("Learning rate", "learning rate", Scale::Linear, |point| {
+            point.learning_rate
+        }),
+        ("Speed", "target tokens a second", Scale::Linear, |point| {
+            point.target_tokens_per_second
+        }),
+        ("Gradient", "norm before clipping", Scale::Logarithmic, |point| {
+            point.gradient_norm
+        }),
     ];
-    blocks.extend(of_training.map(|(title, unit, scale, points)| chart(title, unit, scale, vec![("", points)])));
+    blocks.extend(
+        single.map(|(title, unit, scale, value)| chart(title, unit, scale, vec![("", of_updates(updates, value))])),
+    );
     blocks
+}
+
+fn of_updates(updates: &Updates, value: fn(&UpdatePoint) -> f64) -> Vec<(f64, f64)> {
+    let points = updates.points.iter();
+    points.map(|point| (point.update as f64, value(point))).collect()
+}
+
+fn of_validations(rows: &[ValidationRow], value: fn(&ValidationRow) -> Option<f64>) -> Vec<(f64, f64)> {
+    rows.iter()
+        .map(|row| (row.update as f64, value(row).unwrap_or(f64::NAN)))
+        .collect()
 }
 
 fn each_point(updates: &Updates) -> String {

@@ -28,111 +28,146 @@
 
   const written = (parts) => (parts === null ? "not a number" : (parts / PARTS).toFixed(4));
 
-  const start = (root) => {
-    const sentences = JSON.parse(root.querySelector("script").textContent);
-    const form = root.querySelector("form");
-    const choice = form.elements;
-    const [box, status, readout, legend, texts] =
-      [".map", ".status", ".readout", ".legend", ".texts"].map((name) => root.querySelector(name));
-    let shown = null; // { kind, weights, table }
+  const within = (value, last) => Math.min(Math.max(value, 0), last);
 
-    const kindNow = () => sentences[Number(choice.sentence.value)].kinds[Number(choice.kind.value)];
+  // Row and column of a cell, counted from 0.
+  const place = (cell) => [cell.parentNode.sectionRowIndex, cell.cellIndex - 1];
 
-    const update = () => {
-      const sentence = sentences[Number(choice.sentence.value)];
-      texts.replaceChildren(...sentence.texts.map(([name, text]) => {
+  class Viewer {
+    constructor(root) {
+      const find = (name) => root.querySelector(name);
+      this.sentences = JSON.parse(find("script").textContent);
+      this.form = find("form");
+      this.choice = this.form.elements;
+      [this.box, this.status, this.readout, this.legend, this.texts] =
+        [".map", ".status", ".readout", ".legend", ".texts"].map(find);
+      this.listen();
+      fill(this.choice.sentence, this.sentences.map((sentence, i) => [String(i), sentence.title]), "0");
+      this.box.classList.add("plain");
+      this.form.hidden = false;
+      if (this.sentences.length) this.choose();
+      else this.status.textContent = "There are no sentences.";
+    }
+
+    listen() {
+      this.form.addEventListener("submit", (event) => event.preventDefault());
+      this.form.addEventListener("change", (event) => {
+        const { numbers, absolute } = this.choice;
+        if (event.target === numbers) this.box.classList.toggle("plain", !numbers.checked);
+        else if (event.target === absolute) this.colour();
+        else this.choose();
+      });
+      const onCell = (act) => (event) => {
+        const cell = event.target.closest(".cell");
+        if (cell) act(cell, event);
+      };
+      for (const kind of ["mouseover", "click"]) this.box.addEventListener(kind, onCell((cell) => this.read(cell)));
+      this.box.addEventListener("focusin", onCell((cell) => this.arrive(cell)));
+      this.box.addEventListener("keydown", onCell((cell, event) => this.move(cell, event)));
+    }
+
+    // Brings the selects and the table in line with what was chosen.
+    choose() {
+      const { choice } = this;
+      const sentence = this.sentences[Number(choice.sentence.value)];
+      this.texts.replaceChildren(...sentence.texts.map(([name, text]) => {
         const line = element("div");
         line.append(element("dt", {}, name), element("dd", { dir: "auto" }, text));
         return line;
       }));
       fill(choice.kind, sentence.kinds.map((kind, i) => [String(i), kind.name]), "0");
-      const kind = kindNow();
-      const layers = kind ? kind.layers.length : 0;
-      fill(choice.layer, numbered(layers, "layer"), String(layers - 1));
-      const heads = kind ? kind.layers[Number(choice.layer.value)].length : 0;
-      fill(choice.head, [[MEAN, "mean of heads"], ...numbered(heads, "head")], MEAN);
-      draw(kind);
-    };
-
-    const draw = (kind) => {
-      readout.textContent = "";
-      legend.hidden = !kind;
-      for (const name of ["kind", "layer", "head"]) choice[name].disabled = !kind;
-      if (!kind) {
-        box.replaceChildren();
-        status.textContent = "No maps were kept for this sentence.";
-        return;
+      this.kind = sentence.kinds[Number(choice.kind.value)];
+      const layers = this.kind ? this.kind.layers : [];
+      fill(choice.layer, numbered(layers.length, "layer"), String(layers.length - 1));
+      this.maps = layers[Number(choice.layer.value)] || [];
+      fill(choice.head, [[MEAN, "mean of heads"], ...numbered(this.maps.length, "head")], MEAN);
+      for (const name of ["kind", "layer", "head"]) choice[name].disabled = !this.kind;
+      this.legend.hidden = !this.kind;
+      this.readout.textContent = "";
+      if (this.kind) this.draw();
+      else {
+        this.box.replaceChildren();
+        this.status.textContent = "No maps were kept for this sentence.";
       }
-      const maps = kind.layers[Number(choice.layer.value)];
-      const weights = choice.head.value === MEAN ? mean(maps) : maps[Number(choice.head.value)];
-      const text = (select) => select.selectedOptions[0].textContent;
-      const name = `${kind.name}, ${text(choice.layer)}, ${text(choice.head)}`;
-      status.textContent = `${name}. ${kind.note}`;
-      shown = { kind, weights };
-      shown.table = table(kind, weights, name);
-      box.replaceChildren(shown.table);
-      colour();
-      // A cell that is reached by keys must not hide behind the heads, which stay in place.
-      const corner = shown.table.querySelector("thead td");
-      box.style.scrollPadding = `${corner.offsetHeight + 4}px 4px 4px ${corner.offsetWidth + 4}px`;
-    };
+    }
 
-    const table = (kind, weights, name) => {
-      const made = element("table", { role: "grid", "aria-label": name });
-      const head = element("tr");
-      head.append(element("td", {}, "key →\nquery ↓"));
-      for (const key of kind.keys) {
+    draw() {
+      const { kind, layer, head } = this.choice;
+      this.weights = head.value === MEAN ? mean(this.maps) : this.maps[Number(head.value)];
+      const name = [kind, layer, head].map((select) => select.selectedOptions[0].textContent).join(", ");
+      this.status.textContent = `${name}. ${this.kind.note}`;
+      this.table = element("table", { role: "grid", "aria-label": name });
+      this.table.append(this.heads(), this.rows());
+      this.box.replaceChildren(this.table);
+      this.colour();
+      // A cell that is reached by keys must not hide behind the heads, which stay in place.
+      const corner = this.table.querySelector("thead td");
+      this.box.style.scrollPadding = `${corner.offsetHeight + 4}px 4px 4px ${corner.offsetWidth + 4}px`;
+    }
+
+    heads() {
+      const line = element("tr");
+      line.append(element("td", {}, "key →\nquery ↓"));
+      for (const key of this.kind.keys) {
         const cell = element("th", { scope: "col", dir: "auto" });
         cell.append(element("span", {}, key));
-        head.append(cell);
+        line.append(cell);
       }
-      const top = element("thead");
-      top.append(head);
+      const head = element("thead");
+      head.append(line);
+      return head;
+    }
+
+    rows() {
       const body = element("tbody");
-      kind.queries.forEach((query, row) => {
+      this.kind.queries.forEach((query, row) => {
         const line = element("tr");
         line.append(element("th", { scope: "row", dir: "auto" }, query));
-        kind.keys.forEach((key, column) => {
-          const weight = written(weights[row * kind.keys.length + column]);
-          const cell = element("td", { class: "cell", tabindex: row + column ? "-1" : "0", title: `${query} → ${key}: ${weight}` });
-          cell.append(element("span", {}, weight));
+        this.kind.keys.forEach((key, column) => {
+          // One cell is in the order of the Tab key; the others are reached from it.
+          const cell = element("td", { class: "cell", tabindex: row + column ? "-1" : "0", title: this.told(row, column) });
+          cell.append(element("span", {}, written(this.weight(row, column))));
           line.append(cell);
         });
         body.append(line);
       });
-      made.append(top, body);
-      return made;
-    };
+      return body;
+    }
 
-    const colour = () => {
-      const { weights, table } = shown;
-      const most = choice.absolute.checked ? PARTS : weights.reduce((most, weight) => Math.max(most, weight), 1);
-      table.querySelectorAll(".cell").forEach((cell, i) => cell.style.setProperty("--share", String((weights[i] || 0) / most)));
-      legend.querySelector(".most").textContent = choice.absolute.checked ? "1" : `${written(most)}, the greatest here`;
-    };
+    weight(row, column) {
+      return this.weights[row * this.kind.keys.length + column];
+    }
 
-    // Row and column of a cell, counted from 0.
-    const place = (cell) => [cell.parentNode.sectionRowIndex, cell.cellIndex - 1];
+    told(row, column) {
+      return `${this.kind.queries[row]} → ${this.kind.keys[column]}: ${written(this.weight(row, column))}`;
+    }
 
-    const point = (event) => {
-      const cell = event.target.closest(".cell");
-      if (!cell) return;
+    colour() {
+      if (!this.kind) return;
+      const absolute = this.choice.absolute.checked;
+      const most = absolute ? PARTS : this.weights.reduce((most, weight) => Math.max(most, weight), 1);
+      this.table.querySelectorAll(".cell").forEach((cell, i) => cell.style.setProperty("--share", String((this.weights[i] || 0) / most)));
+      this.legend.querySelector(".most").textContent = absolute ? "1" : `${written(most)}, the greatest here`;
+    }
+
+    read(cell) {
       const [row, column] = place(cell);
-      const { kind, weights, table } = shown;
-      readout.textContent = `${kind.queries[row]} → ${kind.keys[column]}: ${written(weights[row * kind.keys.length + column])}`;
-      table.querySelectorAll(".pointed").forEach((head) => head.classList.remove("pointed"));
-      table.tHead.rows[0].cells[column + 1].classList.add("pointed");
-      table.tBodies[0].rows[row].cells[0].classList.add("pointed");
-      if (event.type !== "focusin") return;
-      table.querySelectorAll(".cell[tabindex='0']").forEach((other) => other.setAttribute("tabindex", "-1"));
+      this.readout.textContent = this.told(row, column);
+      this.table.querySelectorAll(".pointed").forEach((head) => head.classList.remove("pointed"));
+      this.table.tHead.rows[0].cells[column + 1].classList.add("pointed");
+      this.table.tBodies[0].rows[row].cells[0].classList.add("pointed");
+    }
+
+    arrive(cell) {
+      this.read(cell);
+      this.table.querySelectorAll(".cell[tabindex='0']").forEach((other) => other.setAttribute("tabindex", "-1"));
       cell.setAttribute("tabindex", "0");
-    };
+    }
 
-    const move = (event) => {
-      const cell = event.target.closest(".cell");
-      if (!cell || event.altKey || event.metaKey) return;
+    move(cell, event) {
+      if (event.altKey || event.metaKey) return;
       const [row, column] = place(cell);
-      const [lastRow, lastColumn] = [shown.kind.queries.length - 1, shown.kind.keys.length - 1];
+      const [lastRow, lastColumn] = [this.kind.queries.length - 1, this.kind.keys.length - 1];
       const to = {
         ArrowUp: [row - 1, column], ArrowDown: [row + 1, column],
         ArrowLeft: [row, column - 1], ArrowRight: [row, column + 1],
@@ -140,25 +175,9 @@
       }[event.key];
       if (!to) return;
       event.preventDefault();
-      const within = (value, last) => Math.min(Math.max(value, 0), last);
-      shown.table.tBodies[0].rows[within(to[0], lastRow)].cells[within(to[1], lastColumn) + 1].focus();
-    };
+      this.table.tBodies[0].rows[within(to[0], lastRow)].cells[within(to[1], lastColumn) + 1].focus();
+    }
+  }
 
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", (event) => {
-      if (event.target === choice.numbers) box.classList.toggle("plain", !choice.numbers.checked);
-      else if (event.target === choice.absolute) shown && colour();
-      else update();
-    });
-    for (const kind of ["mouseover", "focusin", "click"]) box.addEventListener(kind, point);
-    box.addEventListener("keydown", move);
-
-    fill(choice.sentence, sentences.map((sentence, i) => [String(i), sentence.title]), "0");
-    box.classList.add("plain");
-    form.hidden = false;
-    if (sentences.length) update();
-    else status.textContent = "There are no sentences.";
-  };
-
-  document.querySelectorAll(".attention").forEach(start);
+  document.querySelectorAll(".attention").forEach((root) => new Viewer(root));
 })();
