@@ -133,6 +133,33 @@ fn cells_are_reached_by_keys() {
 }
 
 #[test]
+fn a_screen_reader_finds_heads_and_numbers() {
+    let Some(mut browser) = Browser::start() else { return };
+    let work = trained();
+    let maps = translate(&work, "a1 b2 c3\n");
+    browser.open(&work.path("maps.html"));
+    choose(&mut browser, "head", "0");
+    let line = &maps["lines"][0];
+    let nodes = accessible(&mut browser);
+    let names = |role: &str| {
+        let nodes = nodes.iter().filter(|node| node["role"]["value"] == role);
+        nodes.map(|node| node["name"]["value"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("grid"), ["decoder over source, layer 2, head 1"]);
+    assert_eq!(Value::Array(names("columnheader")), line["source"]);
+    assert_eq!(Value::Array(names("rowheader")), line["target"]);
+    assert_eq!(names("combobox"), ["sentence", "kind", "layer", "head"]);
+    assert_eq!(names("checkbox"), ["show numbers", "colours from 0 to 1"]);
+    let cells = names("gridcell");
+    let weights = flat(&line["weights"][1][0]);
+    assert_eq!(cells.len(), weights.len() + 1, "one in the corner");
+    for (cell, weight) in cells[1..].iter().zip(weights) {
+        let number: f64 = cell.as_str().and_then(|text| text.parse().ok()).expect("a number");
+        assert!((number - weight).abs() < ROUNDING, "{number}, not {weight}");
+    }
+}
+
+#[test]
 fn colours_reach_to_the_greatest_weight_or_to_1() {
     let Some(mut browser) = Browser::start() else { return };
     let work = trained();
@@ -288,6 +315,25 @@ fn compare(browser: &mut Browser, sentence: usize, line: &Value) {
             }
         }
     }
+}
+
+/// What assistive technology sees of the page, in the order of the document.
+fn accessible(browser: &mut Browser) -> Vec<Value> {
+    let mut tree = browser.call("Accessibility.getFullAXTree", json!({}));
+    let Value::Array(nodes) = tree["nodes"].take() else {
+        panic!("no tree: {tree}")
+    };
+    let mut waiting = vec![nodes[0]["nodeId"].clone()];
+    let mut ordered = Vec::new();
+    while let Some(id) = waiting.pop() {
+        // The boxes of lines of text are named by their parents, but not listed.
+        let Some(node) = nodes.iter().find(|node| node["nodeId"] == id) else {
+            continue;
+        };
+        waiting.extend(node["childIds"].as_array().into_iter().flatten().rev().cloned());
+        ordered.push(node.clone());
+    }
+    ordered
 }
 
 /// The numbers of nested lists, in order.

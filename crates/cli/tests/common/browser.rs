@@ -187,8 +187,11 @@ impl Browser {
 }
 
 impl Drop for Browser {
+    /// Asks the browser to close, so that nothing of it writes into the profile any more; kills it if it does not.
     fn drop(&mut self) {
-        // Its helpers end with it.
+        let _ = self.commands.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
+        // Its pipe is closed when it has ended.
+        while self.messages.recv_timeout(PATIENCE / 6).is_ok() {}
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -122,7 +122,9 @@
       const body = element("tbody");
       this.kind.queries.forEach((query, row) => {
         const line = element("tr");
-        line.append(element("th", { scope: "row", dir: "auto" }, query));
+        const head = element("th", { scope: "row", dir: "auto" });
+        head.append(element("span", {}, query));
+        line.append(head);
         this.kind.keys.forEach((key, column) => {
           // One cell is in the order of the Tab key; the others are reached from it.
           const cell = element("td", { class: "cell", tabindex: row + column ? "-1" : "0", title: this.told(row, column) });
