@@ -145,7 +145,7 @@ fn a_screen_reader_finds_heads_and_numbers() {
         let nodes = nodes.iter().filter(|node| node["role"]["value"] == role);
         nodes.map(|node| node["name"]["value"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(names("grid"), ["decoder over source, layer 2, head 1"]);
+    assert_eq!(names("grid"), ["cross-attention, layer 2, head 1"]);
     assert_eq!(Value::Array(names("columnheader")), line["source"]);
     assert_eq!(Value::Array(names("rowheader")), line["target"]);
     assert_eq!(names("combobox"), ["sentence", "kind", "layer", "head"]);

@@ -33,7 +33,7 @@ pub struct Sentence {
 /// All maps of a kind: rows are queries, columns are keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MapKind {
-    /// Such as `decoder over source`.
+    /// Such as `cross-attention`.
     pub name: String,
     /// What rows and columns mean, in a sentence.
     pub note: String,

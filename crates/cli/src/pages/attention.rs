@@ -53,8 +53,8 @@ pub fn kinds(attention: LineAttention) -> Vec<MapKind> {
     };
     let all = [
         kind(
-            "decoder over source",
-            "Rows: pieces of the translation as they are written. Columns: pieces of the source.",
+            "cross-attention",
+            "Rows: pieces of the translation as the decoder writes them. Columns: pieces of the source.",
             [&target, &source],
             weights,
         ),

@@ -40,20 +40,14 @@ pub fn curves(report: &RunReport) -> Vec<Block> {
             scores,
         ));
     }
-    let single: [(_, _, _, fn(&UpdatePoint) -> f64); 3] = [
-        ("Learning rate", "learning rate", Scale::Linear, |point| {
-            point.learning_rate
-        }),
-        ("Speed", "target tokens a second", Scale::Linear, |point| {
-            point.target_tokens_per_second
-        }),
-        ("Gradient", "norm before clipping", Scale::Logarithmic, |point| {
-            point.gradient_norm
-        }),
-    ];
-    blocks.extend(
-        single.map(|(title, unit, scale, value)| chart(title, unit, scale, vec![("", of_updates(updates, value))])),
-    );
+    let rate = of_updates(updates, |point| point.learning_rate);
+    let speed = of_updates(updates, |point| point.target_tokens_per_second);
+    let norm = of_updates(updates, |point| point.gradient_norm);
+    blocks.extend([
+        chart("Learning rate", "learning rate", Scale::Linear, vec![("", rate)]),
+        chart("Speed", "target tokens a second", Scale::Linear, vec![("", speed)]),
+        chart("Gradient", "norm before clipping", Scale::Logarithmic, vec![("", norm)]),
+    ]);
     blocks
 }
 

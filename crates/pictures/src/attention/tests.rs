@@ -20,7 +20,7 @@ fn sentence() -> Sentence {
         title: "1: </option><script>alert(1)</script>".into(),
         texts: vec![("source".into(), HOSTILE.concat())],
         kinds: vec![MapKind {
-            name: "decoder over source".into(),
+            name: "cross-attention".into(),
             note: "rows are queries".into(),
             queries: tokens(),
             keys: tokens(),
