@@ -4,9 +4,9 @@
     python3 scripts/compare_pytorch.py [--ember target/release/ember] [--rounds 3] [--shapes 128x16,128x32]
     python3 scripts/compare_pytorch.py --config configs/transformer-base.toml --shapes 782x32 --device cuda --torch-device cuda
 
-The model's sizes are those of a config, configs/benchmark.toml unless another is named; it must be a Transformer with ReLU,
-post-norm and all embeddings tied. PyTorch's is written as its users would: scaled_dot_product_attention, one product for
-query, key and value, cross_entropy with label smoothing, Adam. Rivals run one after the other in every round; the table has
+The model's sizes are those of a config, configs/benchmark.toml unless another is named: a Transformer with ReLU and
+post-norm, or a recurrent model without input feeding; all embeddings tied. PyTorch's is written as its users would, see
+scripts/pytorch_models.py, with cross_entropy and its label smoothing, and Adam. Rivals run one after the other in every round; the table has
 the median over rounds and its ratio to PyTorch in fp32.
 
 Needs PyTorch (2.15.0 was measured): python3 -m venv venv && venv/bin/pip install torch numpy.
@@ -14,7 +14,6 @@ Needs PyTorch (2.15.0 was measured): python3 -m venv venv && venv/bin/pip instal
 
 import argparse
 import json
-import math
 import resource
 import statistics
 import subprocess
@@ -23,6 +22,8 @@ import time
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
+
+import pytorch_models
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,12 +42,16 @@ def read_sizes(config):
     with open(config, "rb") as file:
         found = tomllib.load(file)
     model, tokenizer = found.get("model", {}), found.get("tokenizer", {})
-    fixed = {"norm": "post", "activation": "relu", "tie": "all", "position_merge": "sum"}
+    fixed = {"norm": "post", "activation": "relu", "tie": "all", "position_merge": "sum", "input_feeding": False}
     for key, value in fixed.items():
         if model.get(key, value) != value:
             sys.exit(f"{config}: model.{key} is {model[key]!r}\nhint: the rival has only {value!r}; name another --config")
     merges = tokenizer.get("merges")
     return SimpleNamespace(
+        arch=model.get("arch", "transformer"),
+        cell=model.get("cell", "lstm"),
+        score=model.get("score", "additive"),
+        bidirectional=model.get("bidirectional", True),
         vocabulary=tokenizer.get("vocabulary", 8000) if merges is None else merges + 4,
         width=model.get("d_model", 512),
         inner=model.get("d_ff", 2048),
@@ -58,79 +63,6 @@ def read_sizes(config):
     )
 
 
-def build_model(torch, sizes):
-    """The rival, as a module of its own so that `--help` needs no PyTorch."""
-    nn, functional = torch.nn, torch.nn.functional
-    width = sizes.width
-
-    def heads(x):
-        return x.view(x.shape[0], -1, sizes.heads, width // sizes.heads).transpose(1, 2)
-
-    class Attention(nn.Module):
-        def __init__(self, to_memory):
-            super().__init__()
-            self.to_memory = to_memory
-            self.first = nn.Linear(width, width if to_memory else 3 * width)
-            self.second = nn.Linear(width, 2 * width) if to_memory else None
-            self.output = nn.Linear(width, width)
-
-        def forward(self, x, memory=None, mask=None, causal=False):
-            if self.to_memory:
-                query, (key, value) = self.first(x), self.second(memory).chunk(2, -1)
-            else:
-                query, key, value = self.first(x).chunk(3, -1)
-            context = functional.scaled_dot_product_attention(
-                heads(query), heads(key), heads(value), attn_mask=mask, is_causal=causal, dropout_p=sizes.dropout
-            )
-            return self.output(context.transpose(1, 2).reshape(x.shape))
-
-    class Layer(nn.Module):
-        def __init__(self, decoder):
-            super().__init__()
-            self.self_attention = Attention(to_memory=False)
-            self.cross_attention = Attention(to_memory=True) if decoder else None
-            self.inner, self.outer = nn.Linear(width, sizes.inner), nn.Linear(sizes.inner, width)
-            self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if decoder else 2))
-            self.dropout = nn.Dropout(sizes.dropout)
-
-        def forward(self, x, mask, memory=None):
-            causal = memory is not None
-            y = self.self_attention(x, mask=None if causal else mask, causal=causal)
-            x = self.norms[0](x + self.dropout(y))
-            if memory is not None:
-                x = self.norms[1](x + self.dropout(self.cross_attention(x, memory, mask=mask)))
-            y = self.outer(self.dropout(functional.relu(self.inner(x))))
-            return self.norms[-1](x + self.dropout(y))
-
-    class Transformer(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.table = nn.Embedding(sizes.vocabulary, width)
-            nn.init.normal_(self.table.weight, std=width**-0.5)
-            self.encoder = nn.ModuleList(Layer(decoder=False) for _ in range(sizes.encoder_layers))
-            self.decoder = nn.ModuleList(Layer(decoder=True) for _ in range(sizes.decoder_layers))
-            self.dropout = nn.Dropout(sizes.dropout)
-            position = torch.arange(512).unsqueeze(1).float()
-            angle = position * torch.exp(torch.arange(0, width, 2).float() * (-math.log(10_000.0) / width))
-            encoding = torch.zeros(512, width)
-            encoding[:, 0::2], encoding[:, 1::2] = torch.sin(angle), torch.cos(angle)
-            self.register_buffer("encoding", encoding)
-
-        def embed(self, ids):
-            return self.dropout(self.table(ids) * math.sqrt(width) + self.encoding[: ids.shape[1]])
-
-        def forward(self, source, target, mask):
-            memory = self.embed(source)
-            for layer in self.encoder:
-                memory = layer(memory, mask)
-            x = self.embed(target)
-            for layer in self.decoder:
-                x = layer(x, mask, memory)
-            return functional.linear(x, self.table.weight)
-
-    return Transformer()
-
-
 def run_torch(arguments):
     """In a process of its own, so that memory is counted by itself."""
     import torch
@@ -139,7 +71,8 @@ def run_torch(arguments):
     torch.manual_seed(0)
     device = torch.device(arguments.torch_device)
     sizes = read_sizes(arguments.config)
-    model = build_model(torch, sizes).to(device)
+    build = pytorch_models.transformer if sizes.arch == "transformer" else pytorch_models.recurrent
+    model = build(torch, sizes).to(device)
     model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, betas=(0.9, 0.98), eps=1e-9)
     rows, length = map(int, arguments.shape.split("x"))

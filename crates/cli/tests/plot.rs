@@ -31,7 +31,7 @@ fn a_whole_run_has_all_its_facts() {
         "target = &quot;tgt&quot;",
         "train.src</th>",
         "chrF2",
-        "BLEU by source length, test by checkpoint",
+        "By source length, test by checkpoint",
         "waiting for batches",
         &format!("<td dir=\"auto\">{} (best)</td>", best.trim()),
         &format!("<td dir=\"auto\" class=\"number\">{bleu}</td>"),

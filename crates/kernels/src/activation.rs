@@ -3,6 +3,7 @@
 //! ```text
 //! relu    max(x, 0)                                   Vaswani et al. (2017), eq. 2
 //! gelu    x Φ(x),  Φ(x) = (1 + erf(x / √2)) / 2       Hendrycks and Gimpel (2016)
+//! tanh    tanh x                                      of recurrent models
 //! swiglu  x silu(g),  silu(g) = g σ(g)                Shazeer (2020)
 //! ```
 
@@ -13,14 +14,14 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::prelude::*;
-use burn::tensor::activation::{relu, silu};
+use burn::tensor::activation::{self, relu, silu};
 use rayon::prelude::*;
 
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::dropout::Dropout;
 use crate::instructions::vectorized;
-use crate::numbers::{CHUNK, exp, uninitialized};
+use crate::numbers::{CHUNK, exp, sigmoid, tanh, tanh_and_slope, uninitialized};
 
 /// Which function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Activation {
     Relu,
     /// `x Φ(x)`.
     Gelu,
+    /// `tanh x`.
+    Tanh,
     /// `x silu(g)`: rows hold x and then g, each half a row.
     Swiglu,
 }
@@ -55,6 +58,7 @@ pub fn reference(activation: Activation, x: Tensor<3>) -> Tensor<3> {
             let below = (x.clone().mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0).mul_scalar(0.5);
             x * below
         }
+        Activation::Tanh => activation::tanh(x),
         Activation::Swiglu => {
             let [x, gate]: [_; 2] = x.chunk(2, 2).try_into().expect("two halves");
             x * silu(gate)
@@ -136,6 +140,7 @@ fn forward<B: Cpu>(x: &FloatTensor<B>, activation: Activation, dropout: Dropout)
         match activation {
             Activation::Relu => relu_forward(x, output),
             Activation::Gelu => gelu_forward(x, output),
+            Activation::Tanh => tanh_forward(x, output),
             Activation::Swiglu => swiglu_forward(x, output, width),
         }
         if !dropout.is_off() {
@@ -165,6 +170,7 @@ impl<B: Cpu> Kept<B> {
                 match self.activation {
                     Activation::Relu => relu_backward(kept, output, gradient, self.dropout.scale()),
                     Activation::Gelu => gelu_backward(kept, output, gradient, self.dropout, index),
+                    Activation::Tanh => tanh_backward(kept, output, gradient, self.dropout, index),
                     Activation::Swiglu => swiglu_backward(kept, output, gradient, width, self.dropout, index),
                 }
             });
@@ -178,11 +184,6 @@ fn erf(x: f32) -> f32 {
     let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
     let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_74) * t + 0.254_829_6) * t;
     (1.0 - p * exp(-x * x)).copysign(x)
-}
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
 }
 
 vectorized! {
@@ -220,6 +221,19 @@ vectorized! {
         for i in 0..x.len() {
             let below = 0.5 * (1.0 + erf(x[i] * std::f32::consts::FRAC_1_SQRT_2));
             let slope = below + x[i] * DENSITY * exp(-0.5 * x[i] * x[i]);
+            gradient[i] = output[i] * dropout.factor(index + i) * slope;
+        }
+    }
+
+    fn tanh_forward(x: &[f32], output: &mut [f32]) {
+        for (x, output) in x.iter().zip(output) {
+            *output = tanh(*x);
+        }
+    }
+
+    fn tanh_backward(x: &[f32], output: &[f32], gradient: &mut [f32], dropout: Dropout, index: usize) {
+        for i in 0..x.len() {
+            let (_, slope) = tanh_and_slope(x[i]);
             gradient[i] = output[i] * dropout.factor(index + i) * slope;
         }
     }

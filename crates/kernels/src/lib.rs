@@ -1,22 +1,23 @@
 //! Fused operations with their gradients for Burn's CPU backends, each beside its reference in plain Burn operations.
 //!
 //! ```text
-//! linear         y = x W + b, several maps of the same rows at once
-//! attention      softmax(Q K^T / √d_k) V for packed heads, with masks and dropout
-//! residual_norm  norm(x + dropout(y)), and its parts
-//! recurrent      a layer of Elman, GRU or LSTM cells through all positions
-//! activation     ReLU, GELU, SwiGLU, with dropout
-//! embedding      table look-up with scale, positions and dropout
-//! output_loss    output projection and label-smoothed cross-entropy, a few rows at a time
-//! adam           the optimizer's step, in one pass over a parameter
+//! linear            y = x W + b, several maps of the same rows at once
+//! attention         softmax(Q K^T / √d_k) V for packed heads, with masks and dropout
+//! residual_norm     norm(x + dropout(y)), and its parts
+//! recurrent         a layer of Elman, GRU or LSTM cells through all positions
+//! source_attention  attention of a recurrent decoder: one head, scores by product or additive
+//! activation        ReLU, GELU, tanh, SwiGLU, with dropout
+//! embedding         table look-up with scale, positions and dropout
+//! output_loss       output projection and label-smoothed cross-entropy, a few rows at a time
+//! adam              the optimizer's step, in one pass over a parameter
 //!
-//! gemm           matrix products, in fp32 and bf16
-//! precision      whether operands of products are rounded to bf16
-//! dropout        a counter hash: what is dropped is a pure function of a key and the place
-//! instructions   the instruction set, chosen at run time
-//! numbers        sums, maxima and exp over slices
-//! cpu            tensors of Flex and NdArray as slices
-//! autodiff       how an operation is recorded
+//! gemm              matrix products, in fp32 and bf16
+//! precision         whether operands of products are rounded to bf16
+//! dropout           a counter hash: what is dropped is a pure function of a key and the place
+//! instructions      the instruction set, chosen at run time
+//! numbers           sums, maxima, exp and its kin over slices
+//! cpu               tensors of Flex and NdArray as slices
+//! autodiff          how an operation is recorded
 //! ```
 //!
 //! Each operation's public function takes Burn tensors of any device. On a CPU device it runs fused; on every other
@@ -45,6 +46,7 @@ pub mod output_loss;
 mod precision;
 pub mod recurrent;
 pub mod residual_norm;
+pub mod source_attention;
 #[cfg(test)]
 mod testing;
 

@@ -21,7 +21,7 @@ use crate::gemm::{Matrix, Product, Right, Start, column_sums};
 use crate::numbers::uninitialized;
 use crate::precision::{Precision, product};
 
-/// The results of all maps, side by side. Every map needs a bias. Up to three maps are fused.
+/// The results of all maps, side by side. Up to three maps are fused.
 ///
 /// # Shapes
 /// - `x`: `[B, L, K]`; weights `[K, M_i]`, biases `[M_i]`
@@ -33,7 +33,7 @@ pub fn linear(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3>
     let rows = x.into_dispatch();
     let [weight, bias] = [
         |map: &Linear| map.weight.val().into_dispatch(),
-        |map: &Linear| map.bias.as_ref().expect("a map with a bias").val().into_dispatch(),
+        |map: &Linear| bias(map).into_dispatch(),
     ];
     Tensor::from_dispatch(match maps {
         [one] => Dispatch::linear_kernel(rows, weight(one), bias(one), precision),
@@ -57,10 +57,7 @@ pub fn linear(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3>
 pub fn reference(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3> {
     let [batch, length, width] = x.dims();
     let rows = x.reshape([batch * length, width]);
-    let result = |map: &&Linear| {
-        let bias = map.bias.as_ref().expect("a map with a bias").val();
-        product(rows.clone(), map.weight.val(), precision) + bias.unsqueeze()
-    };
+    let result = |map: &&Linear| product(rows.clone(), map.weight.val(), precision) + bias(map).unsqueeze();
     let results: Vec<_> = maps.iter().map(result).collect();
     let result = match <[_; 1]>::try_from(results) {
         Ok([result]) => result,
@@ -68,6 +65,14 @@ pub fn reference(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor
     };
     let [_, made] = result.dims();
     result.reshape([batch, length, made])
+}
+
+/// A map's bias; zeros where it has none.
+fn bias(map: &Linear) -> Tensor<1> {
+    let [_, made] = map.weight.dims();
+    map.bias
+        .as_ref()
+        .map_or_else(|| Tensor::zeros([made], &map.weight.device()), |bias| bias.val())
 }
 
 /// The fused operations, see [`linear`].

@@ -1,7 +1,7 @@
 //! Attention of a recurrent decoder over the encoder's outputs.
 //!
 //! ```text
-//! energies  e_ts = v · tanh(W_q q_t + W_k k_s)        additive: Bahdanau et al. (2015), appendix A.1.2
+//! scores    e_ts = v · tanh(W_q q_t + W_k k_s)        additive: Bahdanau et al. (2015), appendix A.1.2
 //!           e_ts = q_t · k_s                          dot:      Luong et al. (2015), section 3.1
 //!           e_ts = q_t · W k_s                        general:  the same
 //! weights   a_t = softmax over s of e_ts
@@ -13,9 +13,12 @@
 
 use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::activation::{softmax, tanh};
+use ember_kernels::Dropout;
+use ember_kernels::activation::{Activation, activate};
 use ember_kernels::linear::linear;
+use ember_kernels::source_attention::{Scores, source_attention, weights};
 
+use crate::attention::Mask;
 use crate::cache::index_tensor;
 use crate::config::{ModelConfig, Score};
 use crate::pass::Pass;
@@ -70,42 +73,48 @@ impl SourceAttention {
     }
 
     /// Prepares the encoder's outputs: `[B, S, D]`.
-    pub fn keys(&self, outputs: Tensor<3>) -> Keys {
+    pub fn keys(&self, outputs: Tensor<3>, pass: &Pass) -> Keys {
         Keys {
-            mapped: mapped(&self.key, outputs.clone()),
+            mapped: mapped(&self.key, outputs.clone(), pass),
             outputs,
         }
     }
 
-    /// What each query makes of the source, and what it took from each output.
+    /// What each query makes of the source.
     ///
     /// # Shapes
-    /// - `query`: `[B, T, D]`, `mask`: `[B, 1, S]`, added to the energies
-    /// - result: `[B, T, D]` and `[B, T, S]`, whose rows add up to 1
-    pub fn forward(&self, query: Tensor<3>, keys: &Keys, mask: &Tensor<3>, pass: &Pass) -> (Tensor<3>, Tensor<3>) {
-        let energies = match &self.energy {
-            Some(energy) => {
-                let [batch, queries, width] = query.dims();
-                let [_, count, _] = keys.mapped.dims();
-                let query = mapped(&self.query, query.clone()).unsqueeze_dim::<4>(2); // [B, T, 1, D]
-                let both = tanh(query + keys.mapped.clone().unsqueeze_dim::<4>(1)); // [B, T, S, D]
-                both.reshape([batch * queries * count, width])
-                    .matmul(energy.weight.val())
-                    .reshape([batch, queries, count])
-            }
-            None => query.clone().matmul(keys.mapped.clone().transpose()),
-        };
-        let weights = softmax(energies + mask.clone(), 2);
-        let context = weights.clone().matmul(keys.outputs.clone());
+    /// - `query`: `[B, T, D]`; `mask`: padding of the source
+    /// - result: `[B, T, D]`
+    pub fn forward(&self, query: Tensor<3>, keys: &Keys, mask: &Mask, pass: &Pass) -> Tensor<3> {
+        let scores = self.scores(query.clone(), keys, pass);
+        let context = source_attention(scores, keys.outputs.clone(), mask);
         let read = linear(&[&self.output], Tensor::cat(vec![context, query], 2), pass.precision());
-        (tanh(read), weights)
+        activate(Activation::Tanh, read, Dropout::OFF)
+    }
+
+    /// What each query takes from each output: `[B, T, S]`, whose rows add up to 1.
+    pub fn weights(&self, query: Tensor<3>, keys: &Keys, mask: &Mask, pass: &Pass) -> Tensor<3> {
+        weights(self.scores(query, keys, pass), mask)
+    }
+
+    fn scores(&self, query: Tensor<3>, keys: &Keys, pass: &Pass) -> Scores {
+        let query = mapped(&self.query, query, pass);
+        let keys = keys.mapped.clone();
+        match &self.energy {
+            Some(energy) => Scores::Additive {
+                query,
+                keys,
+                energy: energy.weight.val(),
+            },
+            None => Scores::Dot { query, keys },
+        }
     }
 }
 
-/// A map without bias of all rows, or none.
-fn mapped(map: &Option<Linear>, x: Tensor<3>) -> Tensor<3> {
-    let Some(map) = map else { return x };
-    let [batch, length, width] = x.dims();
-    let made = x.reshape([batch * length, width]).matmul(map.weight.val());
-    made.reshape([batch as i32, length as i32, -1])
+/// A map of all rows, or none.
+fn mapped(map: &Option<Linear>, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+    match map {
+        Some(map) => linear(&[map], x, pass.precision()),
+        None => x,
+    }
 }

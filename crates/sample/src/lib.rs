@@ -12,6 +12,7 @@
 //! grammar.rs    draws sentences at random
 //! corpus.rs     divides the sentences into train, valid and test
 //! random.rs     the seeded random numbers
+//! sequences.rs  another task: symbols to copy or to reverse
 //! ```
 //!
 //! The grammar is synchronous: one structure is drawn, and both sentences are read off it. The Korean sentence is a
@@ -29,6 +30,7 @@ pub mod particle;
 pub mod phrase;
 mod predicate;
 pub mod random;
+pub mod sequences;
 
 pub use corpus::{Corpus, generate};
 pub use grammar::{Combination, Grammar, Pair};

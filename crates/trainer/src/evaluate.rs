@@ -1,10 +1,11 @@
-//! Scores of translations: BLEU, chrF and TER with their signatures, and BLEU by source length.
+//! Scores of translations: BLEU, chrF and TER with their signatures, and by source length BLEU and exact matches.
 
 use std::str::FromStr;
 use std::time::Instant;
 
 use ember_metrics::{
-    Bleu, BleuOptions, BleuScore, BleuTokenizer, Chrf, ChrfOptions, MetricError, Ter, TerOptions, looks_processed,
+    Bleu, BleuOptions, BleuScore, BleuStatistics, BleuTokenizer, Chrf, ChrfOptions, MetricError, Ter, TerOptions,
+    looks_processed,
 };
 use ember_model::config::DecodingConfig;
 use serde::Serialize;
@@ -88,6 +89,8 @@ pub struct LengthScore {
     pub lines: usize,
     /// Their BLEU.
     pub bleu: f64,
+    /// Percent of them that equal a reference, spaces at the ends apart.
+    pub exact_match: f64,
 }
 
 /// The scores of one set of lines.
@@ -223,22 +226,24 @@ fn score_metric(
 
 fn by_length(bleu: &Bleu, hypotheses: &[String], references: &[Vec<String>], source: &[String]) -> Vec<LengthScore> {
     let row = |line: &String| LENGTHS.partition_point(|longest| line.split_whitespace().count() > *longest);
-    let mut totals: Vec<Option<(usize, ember_metrics::BleuStatistics)>> = vec![None; LENGTHS.len() + 1];
+    let mut totals: Vec<Option<(usize, usize, BleuStatistics)>> = vec![None; LENGTHS.len() + 1];
     for (index, (hypothesis, source)) in hypotheses.iter().zip(source).enumerate() {
         let lines: Vec<&str> = references.iter().map(|lines| lines[index].as_str()).collect();
         let statistics = bleu.statistics(hypothesis, &lines);
+        let exact = usize::from(lines.iter().any(|line| line.trim() == hypothesis.trim()));
         let total = &mut totals[row(source)];
         *total = Some(match total.take() {
-            Some((count, sum)) => (count + 1, sum + statistics),
-            None => (1, statistics),
+            Some((count, same, sum)) => (count + 1, same + exact, sum + statistics),
+            None => (1, exact, statistics),
         });
     }
     let limits = LENGTHS.iter().copied().map(Some).chain([None]);
     let rows = limits.zip(totals).filter_map(|(max_source_words, total)| {
-        total.map(|(lines, sum)| LengthScore {
+        total.map(|(lines, exact, sum)| LengthScore {
             max_source_words,
             lines,
             bleu: bleu.score(&sum).score,
+            exact_match: 100.0 * exact as f64 / lines as f64,
         })
     });
     rows.collect()
@@ -266,6 +271,8 @@ mod tests {
         let limits: Vec<_> = rows.iter().map(|row| (row.max_source_words, row.lines)).collect();
         assert_eq!(limits, [(Some(10), 1), (Some(20), 1), (None, 1)]);
         assert!((rows[0].bleu - 100.0).abs() < 1e-9 && rows[2].bleu == 0.0);
+        let exact: Vec<_> = rows.iter().map(|row| row.exact_match).collect();
+        assert_eq!(exact, [100.0, 100.0, 0.0]);
     }
 
     #[test]

@@ -217,7 +217,7 @@ fn print_scores(name: &str, scores: &Scores) -> anyhow::Result<()> {
         lines.extend(metric.details.iter().map(|details| format!("           {details}")));
     }
     if !scores.by_length.is_empty() {
-        lines.push("  BLEU by source length".into());
+        lines.push("  by source length       BLEU   exact   lines".into());
     }
     let mut shortest = 1;
     for row in &scores.by_length {
@@ -225,7 +225,10 @@ fn print_scores(name: &str, scores: &Scores) -> anyhow::Result<()> {
             Some(longest) => format!("{shortest:>3} to {longest:>3} words"),
             None => format!("{shortest:>3} words and more"),
         };
-        lines.push(format!("    {words:<18} {:6.2} {:>6} lines", row.bleu, row.lines));
+        lines.push(format!(
+            "    {words:<20} {:6.2} {:>6.1}% {:>7}",
+            row.bleu, row.exact_match, row.lines
+        ));
         shortest = row.max_source_words.map_or(shortest, |longest| longest + 1);
     }
     lines.push(String::new());

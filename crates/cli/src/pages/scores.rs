@@ -9,7 +9,7 @@ use super::attention::{kinds, title};
 /// Attention weights in a report at most, about 3 bytes each: more would make it slow to open.
 const MOST_WEIGHTS: usize = 150_000;
 
-/// Scores of every test corpus, and BLEU by source length.
+/// Scores of every test corpus, and BLEU and exact matches by source length.
 pub fn tests(splits: &[SplitScores]) -> Vec<Block> {
     if splits.is_empty() {
         return vec![Block::Note("The config names no test corpus.".into())];
@@ -88,11 +88,12 @@ fn by_length(split: &SplitScores, lengths: &[LengthScore]) -> Table {
             None => format!("{shortest} and more"),
         };
         shortest = row.max_source_words.map_or(shortest, |longest| longest + 1);
-        vec![words, row.lines.to_string(), format!("{:.2}", row.bleu)]
+        let exact = format!("{:.2}", row.exact_match);
+        vec![words, row.lines.to_string(), format!("{:.2}", row.bleu), exact]
     };
     Table {
-        caption: format!("BLEU by source length, {}", name(split)),
-        headings: ["words", "lines", "BLEU"].map(String::from).into(),
+        caption: format!("By source length, {}", name(split)),
+        headings: ["words", "lines", "BLEU", "exact matches, %"].map(String::from).into(),
         rows: lengths.iter().map(row).collect(),
     }
 }

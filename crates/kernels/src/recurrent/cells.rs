@@ -3,17 +3,7 @@
 //! All slices hold H numbers, or a multiple of them side by side.
 
 use crate::instructions::vectorized;
-use crate::numbers::exp;
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
-}
-
-#[inline(always)]
-fn tanh(x: f32) -> f32 {
-    1.0 - 2.0 / (1.0 + exp(2.0 * x))
-}
+use crate::numbers::{sigmoid, tanh};
 
 /// Parts of H numbers.
 #[inline(always)]

@@ -14,8 +14,8 @@
 
 use burn::nn::{Embedding, Initializer, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::activation::tanh;
 use ember_kernels::Dropout;
+use ember_kernels::activation::{Activation, activate};
 use ember_kernels::linear::linear;
 use ember_kernels::output_loss::Projection;
 use ember_kernels::recurrent::{Direction, State};
@@ -84,8 +84,8 @@ impl EncoderLayer {
 
 /// What the decoder starts from.
 struct Encoded {
-    /// The encoder's outputs: `[B, S, D]`.
-    memory: Tensor<3>,
+    /// The encoder's outputs, for a model with attention.
+    keys: Option<Keys>,
     /// The first state of each decoder layer.
     states: Vec<State>,
 }
@@ -97,8 +97,8 @@ pub struct SearchState {
     fed: Option<Tensor<2>>,
     /// The encoder's outputs, for a model with attention.
     keys: Option<Keys>,
-    /// Hides padding: `[B, 1, S]`.
-    mask: Tensor<3>,
+    /// Hides padding.
+    mask: Mask,
     beam: usize,
 }
 
@@ -149,9 +149,9 @@ impl Recurrent {
     /// Encoder and decoder: `[B * T, D]`, ready for [`Recurrent::projection`].
     pub fn forward(&self, source: &Source, target_input: Tensor<2, Int>, pass: &mut Pass) -> Tensor<2> {
         let encoded = self.encode(source, pass);
-        let (hidden, _) = self.decode(encoded, source, target_input, pass);
-        let [batch, length, width] = hidden.dims();
-        hidden.reshape([batch * length, width])
+        let (read, _) = self.decode(encoded, source, target_input, pass);
+        let [batch, length, width] = read.dims();
+        read.reshape([batch * length, width])
     }
 
     fn encode(&self, source: &Source, pass: &mut Pass) -> Encoded {
@@ -170,54 +170,49 @@ impl Recurrent {
         let last = last.expect("an encoder layer");
         let bridge = |number: usize, state: Tensor<2>| -> Tensor<2> {
             let state = linear(&[&self.bridges[number]], state.unsqueeze_dim(1), pass.precision());
-            tanh(state.squeeze_dim(1))
+            activate(Activation::Tanh, state, Dropout::OFF).squeeze_dim(1)
         };
         let first = State {
             hidden: bridge(0, last.hidden),
             inner: last.inner.map(|inner| bridge(1, inner)),
         };
         Encoded {
-            memory: x,
+            keys: self.attention.as_ref().map(|attention| attention.keys(x, pass)),
             states: vec![first; self.decoder.len()],
         }
     }
 
-    /// What the output projection reads, `[B, T, D]`, and where the decoder attended, `[B, T, S]`.
+    /// What the output projection reads, and the states of the top layer it was made from: both `[B, T, D]`.
     fn decode(
         &self,
         encoded: Encoded,
         source: &Source,
         target_input: Tensor<2, Int>,
         pass: &mut Pass,
-    ) -> (Tensor<3>, Option<Tensor<3>>) {
-        let Encoded { memory, mut states } = encoded;
+    ) -> (Tensor<3>, Tensor<3>) {
+        let Encoded { keys, mut states } = encoded;
         let [batch, length] = target_input.dims();
         let x = self.embedding_rule.embed(self.target_table(), target_input, 0, pass);
         let dropouts: Vec<Dropout> = self.decoder.iter().map(|_| pass.dropout(self.dropout)).collect();
-        let mask = source.hidden_padding();
-        let Some(attention) = self.attention.as_ref().filter(|_| self.input_feeding) else {
-            let hidden = self.run_layers(x, &mut states, &dropouts, pass);
-            return match &self.attention {
-                Some(attention) => {
-                    let (read, weights) = attention.forward(hidden, &attention.keys(memory), &mask, pass);
-                    (read, Some(weights))
-                }
-                None => (hidden, None),
-            };
+        let attend = |hidden: Tensor<3>, pass: &Pass| match (&self.attention, &keys) {
+            (Some(attention), Some(keys)) => attention.forward(hidden, keys, &source.mask, pass),
+            _ => hidden,
         };
-        let keys = attention.keys(memory);
+        if !self.input_feeding {
+            let hidden = self.run_layers(x, &mut states, &dropouts, pass);
+            return (attend(hidden.clone(), pass), hidden);
+        }
         let width = self.decoder[0].width();
         let mut fed = Tensor::zeros([batch, 1, width], &x.device());
-        let (mut read, mut weights) = (Vec::new(), Vec::new());
+        let (mut read, mut all_hidden) = (Vec::new(), Vec::new());
         for position in 0..length {
             let word = x.clone().slice_dim(1, position..position + 1);
             let hidden = self.run_layers(Tensor::cat(vec![word, fed], 2), &mut states, &dropouts, pass);
-            let (attended, taken) = attention.forward(hidden, &keys, &mask, pass);
-            fed = attended.clone();
-            read.push(attended);
-            weights.push(taken);
+            fed = attend(hidden.clone(), pass);
+            read.push(fed.clone());
+            all_hidden.push(hidden);
         }
-        (Tensor::cat(read, 1), Some(Tensor::cat(weights, 1)))
+        (Tensor::cat(read, 1), Tensor::cat(all_hidden, 1))
     }
 
     /// All positions of `x` through all layers, from `states` on, which are moved along.
@@ -244,17 +239,17 @@ impl Recurrent {
     /// Prepares a search; `beam` rows stand for each source sentence.
     pub fn start(&self, source: &Source, beam: usize) -> SearchState {
         let pass = &mut Pass::inference();
-        let Encoded { memory, states } = self.encode(source, pass);
-        let [batch, _, width] = memory.dims();
+        let Encoded { keys, states } = self.encode(source, pass);
+        let [batch, width] = states[0].hidden.dims();
         let rows: Vec<usize> = (0..batch * beam).map(|row| row / beam).collect();
-        let device = memory.device();
+        let device = states[0].hidden.device();
         SearchState {
             states: states.iter().map(|state| select(state, &rows)).collect(),
             fed: self
                 .input_feeding
                 .then(|| Tensor::zeros([batch * beam, width], &device)),
-            keys: self.attention.as_ref().map(|attention| attention.keys(memory)),
-            mask: source.hidden_padding(),
+            keys,
+            mask: source.mask.clone(),
             beam,
         }
     }
@@ -274,7 +269,7 @@ impl Recurrent {
             // A sentence's beams are its queries.
             let [_, _, width] = read.dims();
             let queries = read.reshape([rows / search.beam, search.beam, width]);
-            let (attended, _) = attention.forward(queries, keys, &search.mask, pass);
+            let attended = attention.forward(queries, keys, &search.mask, pass);
             read = attended.reshape([rows, 1, width]);
         }
         let read: Tensor<2> = read.squeeze_dim(1);
@@ -288,9 +283,13 @@ impl Recurrent {
     pub fn attention(&self, source: &Source, target_input: Tensor<2, Int>) -> AttentionMaps {
         let pass = &mut Pass::inference();
         let encoded = self.encode(source, pass);
-        let (_, weights) = self.decode(encoded, source, target_input, pass);
+        let (Some(attention), Some(keys)) = (&self.attention, encoded.keys.clone()) else {
+            return AttentionMaps::default();
+        };
+        let (_, hidden) = self.decode(encoded, source, target_input, pass);
+        let weights = attention.weights(hidden, &keys, &source.mask, pass);
         AttentionMaps {
-            cross: weights.map(|weights| weights.unsqueeze_dim(1)).into_iter().collect(),
+            cross: vec![weights.unsqueeze_dim(1)],
             ..Default::default()
         }
     }
@@ -312,7 +311,6 @@ impl SearchState {
     pub(super) fn keep(&mut self, sentences: &[usize]) {
         self.reorder(&rows_of(sentences, self.beam));
         self.keys = self.keys.take().map(|keys| keys.select(sentences));
-        let sentences = index_tensor(sentences, &self.mask.device());
-        self.mask = self.mask.clone().select(0, sentences);
+        self.mask = self.mask.select(sentences);
     }
 }

@@ -39,12 +39,6 @@ impl Source {
             mask: Mask::Padding(lengths),
         }
     }
-
-    /// To be added to scores, so that nobody attends to padding: `[B, 1, S]`.
-    pub(super) fn hidden_padding(&self) -> Tensor<3> {
-        let [_, length] = self.ids.dims();
-        self.mask.tensor(length, &self.ids.device()).squeeze_dim(1)
-    }
 }
 
 /// Ids as a tensor, row after row.
