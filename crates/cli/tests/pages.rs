@@ -133,6 +133,31 @@ fn cells_are_reached_by_keys() {
 }
 
 #[test]
+fn a_cell_that_is_reached_by_keys_is_in_sight() {
+    let Some(mut browser) = Browser::start() else { return };
+    let work = trained();
+    translate(&work, "a1 b2 c3 d4 e0 f1 a2 b3 c4 d0 e1 f2\n");
+    browser.open(&work.path("maps.html"));
+    browser.show_on(SCREENS[0]);
+    browser.evaluate("document.querySelector('.cell').focus()");
+    let sight = "(() => {
+        const box = document.querySelector('.map').getBoundingClientRect();
+        const heads = document.querySelector('.map thead td').getBoundingClientRect();
+        const cell = document.activeElement.getBoundingClientRect();
+        const seen = cell.left >= heads.right && cell.right <= box.right && cell.top >= heads.bottom && cell.bottom <= box.bottom;
+        return seen ? 'seen' : JSON.stringify({ box, heads, cell });
+    })()";
+    let scrolled = "document.querySelector('.map').scrollLeft > 0";
+    browser.press("End");
+    assert_eq!(browser.evaluate(scrolled), true, "the map is wider than a phone");
+    for key in ["End"].into_iter().chain(["ArrowLeft"; 12]).chain(["Home"]) {
+        browser.press(key);
+        assert_eq!(browser.evaluate(sight), "seen", "{key}");
+    }
+    assert_eq!(browser.evaluate(scrolled), false);
+}
+
+#[test]
 fn a_screen_reader_finds_heads_and_numbers() {
     let Some(mut browser) = Browser::start() else { return };
     let work = trained();

@@ -1,6 +1,7 @@
 //! The report of a run as a page.
 
 use ember_pictures::{Block, Page, Section};
+use ember_trainer::journal::grouped;
 use ember_trainer::report::RunReport;
 
 use super::{scores, training};
@@ -61,18 +62,15 @@ fn glance(report: &RunReport) -> Block {
     let unknown = || "not in train.log".to_owned();
     let speed = match updates.seconds {
         0.0 => "no update yet".into(),
-        seconds => format!("{:.0}", updates.target_tokens as f64 / seconds),
+        seconds => grouped((updates.target_tokens as f64 / seconds).round() as u64),
     };
     let facts = [
-        ("updates", updates.last.to_string()),
+        ("updates", grouped(updates.last)),
         ("epoch", updates.epoch.to_string()),
-        ("target tokens", updates.target_tokens.to_string()),
+        ("target tokens", grouped(updates.target_tokens)),
         ("target tokens a second", speed),
         ("skipped updates", updates.skipped.to_string()),
-        (
-            "parameters",
-            log.parameters.map_or_else(unknown, |count| count.to_string()),
-        ),
+        ("parameters", log.parameters.map_or_else(unknown, grouped)),
         ("vocabulary", log.vocabulary.clone().unwrap_or_else(unknown)),
         ("device", log.device.clone().unwrap_or_else(unknown)),
         ("began (UTC)", log.began.clone().unwrap_or_else(unknown)),

@@ -2,6 +2,7 @@
 
 use ember_data::store::DataReport;
 use ember_pictures::{Axis, Block, LineChart, Scale, Series, Table};
+use ember_trainer::journal::grouped;
 use ember_trainer::report::{Found, RunReport, Times, UpdatePoint, Updates, ValidationRow};
 
 /// Validations that are listed at most, the newest.
@@ -172,11 +173,11 @@ pub fn data(report: &Found<DataReport>) -> Vec<Block> {
         Err(reason) => return vec![Block::Note(reason.clone())],
     };
     let facts = [
-        ("lines", report.lines.to_string()),
-        ("pairs trained on", report.kept.to_string()),
+        ("lines", grouped(report.lines)),
+        ("pairs trained on", grouped(report.kept)),
         ("left out", report.left_out.to_string()),
-        ("source tokens", report.source_tokens.to_string()),
-        ("target tokens", report.target_tokens.to_string()),
+        ("source tokens", grouped(report.source_tokens)),
+        ("target tokens", grouped(report.target_tokens)),
         ("fingerprint", report.fingerprint.clone()),
     ];
     let row = |entry: &ember_data::store::FileEntry| {

@@ -100,9 +100,6 @@
       this.table.append(this.heads(), this.rows());
       this.box.replaceChildren(this.table);
       this.colour();
-      // A cell that is reached by keys must not hide behind the heads, which stay in place.
-      const corner = this.table.querySelector("thead td");
-      this.box.style.scrollPadding = `${corner.offsetHeight + 4}px 4px 4px ${corner.offsetWidth + 4}px`;
     }
 
     heads() {
@@ -177,7 +174,12 @@
       }[event.key];
       if (!to) return;
       event.preventDefault();
-      this.table.tBodies[0].rows[within(to[0], lastRow)].cells[within(to[1], lastColumn) + 1].focus();
+      const next = this.table.tBodies[0].rows[within(to[0], lastRow)].cells[within(to[1], lastColumn) + 1];
+      // It must not hide behind the heads, which stay in place.
+      const corner = this.table.querySelector("thead td");
+      this.box.style.scrollPadding = `${corner.offsetHeight + 4}px 4px 4px ${corner.offsetWidth + 4}px`;
+      next.focus({ preventScroll: true });
+      next.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }
 
