@@ -3,7 +3,7 @@
 //! A table and no picture, so that every weight can be reached: by pointing, by the arrow keys, by a screen reader. The
 //! colour of a cell comes from its weight. Numbers travel as whole ten-thousandths, which keeps a page small; the script
 //! divides them again. Tokens are arbitrary text and may look like markup: they are escaped in the JSON, see
-//! [`script_json`], and the script writes them as text only.
+//! `script_json`, and the script writes them as text only.
 
 #[cfg(test)]
 mod tests;
