@@ -4,6 +4,7 @@
 //! main       arguments, errors, exit codes
 //! command/   one file a verb
 //! device     which backend, chosen at run time
+//! pages/     runs and translations as HTML
 //! console    progress bars on a terminal, lines elsewhere
 //! allocator  mimalloc, told to keep what it has
 //! warnings   what the libraries warn of
@@ -16,6 +17,7 @@ mod allocator;
 mod command;
 mod console;
 mod device;
+mod pages;
 mod signals;
 mod warnings;
 

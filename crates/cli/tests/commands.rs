@@ -161,18 +161,43 @@ fn attention_rows_add_up_to_one() {
     assert_eq!((json["layers"].as_u64(), json["heads"].as_u64()), (Some(1), Some(2)));
     assert!(json["lines"][1].is_null());
     let line = &json["lines"][0];
-    let rows = line["weights"][0][1].as_array().expect("the second head");
-    assert_eq!(rows.len(), line["target"].as_array().expect("pieces").len());
-    for row in rows {
-        let row: Vec<f64> = row
-            .as_array()
-            .expect("a row")
-            .iter()
-            .map(|weight| weight.as_f64().expect("a number"))
-            .collect();
-        assert_eq!(row.len(), line["source"].as_array().expect("pieces").len());
-        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+    let (source, target) = (pieces(&line["source"]), pieces(&line["target"]));
+    assert!(source.ends_with(&["</s>"]) && target.ends_with(&["</s>"]));
+    let (source, target) = (source.len(), target.len());
+    for (maps, [queries, keys]) in [
+        ("weights", [target, source]),
+        ("encoder", [source, source]),
+        ("decoder", [target, target]),
+    ] {
+        let rows = line[maps][0][1].as_array().expect("the second head");
+        assert_eq!(rows.len(), queries);
+        for row in rows {
+            let row = row.as_array().expect("a row").iter();
+            let row: Vec<f64> = row.map(|weight| weight.as_f64().expect("a number")).collect();
+            assert_eq!(row.len(), keys);
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{row:?}");
+        }
     }
+}
+
+#[test]
+fn attention_is_a_page_by_the_name_of_its_file() {
+    let work = trained();
+    for name in ["maps.html", "maps.HTM"] {
+        translate("a1 b2 c3\n\nd4\n", &["--attention", name]).ok();
+        let page = work.read(name);
+        assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{page}");
+        for text in ["encoder self-attention", "\"1: a1 b2 c3\"", "\"3: d4\""] {
+            assert!(page.contains(text), "{text} is not in {name}");
+        }
+    }
+    translate("a1 b2 c3\n", &["--attention", "maps.txt"]).ok();
+    assert!(work.read("maps.txt").starts_with("{\"layers\":1"));
+}
+
+fn pieces(list: &serde_json::Value) -> Vec<&str> {
+    let pieces = list.as_array().expect("pieces").iter();
+    pieces.map(|piece| piece.as_str().expect("a piece")).collect()
 }
 
 #[test]

@@ -34,7 +34,9 @@ fn a_run_in_two_parts_equals_one_and_its_model_can_be_used() {
     assert_eq!(found.stdout.lines().count(), 3);
     let maps: serde_json::Value = serde_json::from_str(&work.read("maps.json")).expect("JSON");
     assert_eq!((&maps["layers"], &maps["heads"]), (&1.into(), &1.into()));
-    let rows = maps["lines"][0]["weights"][0][0].as_array().expect("rows");
+    let line = maps["lines"][0].as_object().expect("an object");
+    assert_eq!(line.keys().collect::<Vec<_>>(), ["source", "target", "weights"]);
+    let rows = line["weights"][0][0].as_array().expect("rows");
     for row in rows {
         let sum: f64 = row
             .as_array()

@@ -12,6 +12,17 @@ pub use ember_kernels::attention::Mask;
 use crate::config::ModelConfig;
 use crate::pass::Pass;
 
+/// Who looked at what: one tensor a layer, from the input up; every row of weights adds up to 1.
+#[derive(Debug, Clone, Default)]
+pub struct AttentionMaps {
+    /// Encoder self-attention: `[B, H, S, S]`, empty for recurrent models.
+    pub encoder: Vec<Tensor<4>>,
+    /// Decoder self-attention, nothing above the diagonal: `[B, H, T, T]`, empty for recurrent models.
+    pub decoder: Vec<Tensor<4>>,
+    /// Of the decoder over the source: `[B, H, T, S]`, empty for a model without.
+    pub cross: Vec<Tensor<4>>,
+}
+
 /// How a model's width is divided among heads.
 #[derive(Module, Debug)]
 pub struct Heads {
@@ -79,7 +90,8 @@ impl MultiHeadAttention {
         linear(&[&self.output], attention(projections, mask, heads), pass.precision())
     }
 
-    /// The weights alone, as [`MultiHeadAttention::to_memory`] would use them without dropout: `[B, H, T, S]`.
+    /// The weights alone, as [`MultiHeadAttention::to_memory`] would use them without dropout, or
+    /// [`MultiHeadAttention::to_itself`] where `memory` is `x`: `[B, H, T, S]`.
     pub fn weights(&self, x: Tensor<3>, memory: Tensor<3>, mask: &Mask) -> Tensor<4> {
         let [_, keys, _] = memory.dims();
         let mask = mask.tensor(keys, &x.device());

@@ -9,7 +9,7 @@
 //! residual      Add & Norm                                          (section 3.1)
 //! cell          Elman, GRU and LSTM layers
 //! source_attention  a recurrent decoder's attention                  (Bahdanau et al. 2015, Luong et al. 2015)
-//! arch/         whole models: transformer, recurrent
+//! arch/         whole models: transformer, recurrent; what they attend to
 //! loss          label-smoothed cross-entropy, from ember-kernels    (section 5.4)
 //! cache         keys and values of a search in progress
 //! search        greedy and beam search

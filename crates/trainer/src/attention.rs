@@ -1,8 +1,20 @@
-//! Cross-attention weights of translations, for people to look into.
+//! What translations looked at, for people to look into.
 //!
-//! `{"layers": L, "heads": H, "lines": [{"source": [S pieces], "target": [T pieces], "weights": [L][H][T][S]}, …]}`.
-//! The target's pieces and rows end in `</s>`, and so do the source's pieces and columns; every row adds up to 1. A line
-//! that was empty or translated in parts is `null`.
+//! Every map of every layer and head, of each line's best translation; docs/ATTENTION.md describes the file:
+//!
+//! ```text
+//! {"layers": L, "heads": H, "lines": [{
+//!     "source":  [S pieces],      the last is </s>
+//!     "target":  [T pieces],      the last is </s>
+//!     "weights": [L][H][T][S],    of the decoder over the source
+//!     "encoder": [E][H][S][S],    encoder self-attention, E encoder layers
+//!     "decoder": [L][H][T][T]     decoder self-attention, nothing above the diagonal
+//! }, …]}
+//! ```
+//!
+//! Row t belongs to the step that writes target piece t. What the decoder reads there, and looks back at, is `<s>` and
+//! the target pieces before the last: see [`LineAttention::decoder_input`]. Every row adds up to 1. A line that was
+//! empty or translated in parts is `null`; recurrent models have no `encoder` and no `decoder`.
 
 use burn::prelude::*;
 use ember_data::tokenizer::Side;
@@ -18,7 +30,7 @@ use crate::trained::TrainedModel;
 use crate::translate::{CandidateTokens, Translation};
 
 /// The attention of several lines.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Attention {
     /// Decoder layers.
     pub layers: usize,
@@ -28,15 +40,34 @@ pub struct Attention {
     pub lines: Vec<Option<LineAttention>>,
 }
 
+/// `[layer][head][query][key]`.
+pub type Maps = Vec<Vec<Vec<Vec<f32>>>>;
+
 /// The attention of a line's best translation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct LineAttention {
     /// Source pieces and `</s>`.
     pub source: Vec<String>,
     /// Output pieces and `</s>`.
     pub target: Vec<String>,
-    /// `[layer][head][target][source]`.
-    pub weights: Vec<Vec<Vec<Vec<f32>>>>,
+    /// Of the decoder over the source.
+    pub weights: Maps,
+    /// Encoder self-attention.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub encoder: Maps,
+    /// Decoder self-attention.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoder: Maps,
+}
+
+impl LineAttention {
+    /// What the decoder reads: `<s>` and the target pieces before the last.
+    pub fn decoder_input(&self) -> Vec<String> {
+        let before_last = &self.target[..self.target.len() - 1];
+        std::iter::once("<s>".into())
+            .chain(before_last.iter().cloned())
+            .collect()
+    }
 }
 
 /// Decoder layers and heads of a model's attention over the source.
@@ -49,8 +80,8 @@ pub fn attention_maps(trained: &TrainedModel) -> Result<[usize; 2]> {
     Ok(trained.model.attention_maps().ok_or_else(none)?)
 }
 
-/// The cross-attention of each line's best translation, of a model with so many layers and heads.
-pub fn attention_json(trained: &TrainedModel, [layers, heads]: [usize; 2], translations: &[Translation]) -> Attention {
+/// The attention of each line's best translation, of a model with so many layers and heads.
+pub fn attention_of(trained: &TrainedModel, [layers, heads]: [usize; 2], translations: &[Translation]) -> Attention {
     let line = |translation: &Translation| {
         let tokens = translation.candidates.first()?.tokens.as_ref()?;
         (!tokens.source.is_empty()).then(|| line_attention(trained, tokens))
@@ -71,17 +102,22 @@ fn line_attention(trained: &TrainedModel, tokens: &CandidateTokens) -> LineAtten
     let input = [&[BOS], &tokens.target[..]].concat();
     let input = ids_tensor(&input, [1, input.len()], &trained.device);
     let source = pad_sources(&[&tokens.source], &trained.device);
-    let maps = trained.model.cross_attention(&source, input);
+    let maps = trained.model.attention(&source, input);
     LineAttention {
         source: pieces(Side::Source, &tokens.source),
         target: pieces(Side::Target, &tokens.target),
-        weights: maps.into_iter().map(nested).collect(),
+        weights: nested(maps.cross),
+        encoder: nested(maps.encoder),
+        decoder: nested(maps.decoder),
     }
 }
 
-/// `[1, H, T, S]` as lists.
-fn nested(map: Tensor<4>) -> Vec<Vec<Vec<f32>>> {
-    let [_, _, target, source] = map.dims();
-    let rows: Vec<Vec<f32>> = host_values(map).chunks(source).map(<[f32]>::to_vec).collect();
-    rows.chunks(target).map(<[Vec<f32>]>::to_vec).collect()
+/// Tensors of `[1, H, T, S]` as lists.
+fn nested(layers: Vec<Tensor<4>>) -> Maps {
+    let lists = |map: Tensor<4>| {
+        let [_, _, queries, keys] = map.dims();
+        let rows: Vec<Vec<f32>> = host_values(map).chunks(keys).map(<[f32]>::to_vec).collect();
+        rows.chunks(queries).map(<[Vec<f32>]>::to_vec).collect()
+    };
+    layers.into_iter().map(lists).collect()
 }

@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use ember_metrics::{
-    Bleu, BleuOptions, BleuScore, BleuStatistics, BleuTokenizer, Chrf, ChrfOptions, MetricError, Ter, TerOptions, looks_processed,
+    Bleu, BleuOptions, BleuScore, BleuStatistics, BleuTokenizer, Chrf, ChrfOptions, MetricError, Ter, TerOptions,
+    looks_processed,
 };
 use ember_model::config::DecodingConfig;
 use serde::Serialize;

@@ -20,6 +20,7 @@
 //! translate     text -> ids -> search -> text
 //! attention     what a translation looked at
 //! evaluate      scores of translations
+//! report/       the facts of a run, out of its folder
 //! score         log-probabilities of given pairs
 //! bench         speed on batches that are made up
 //! inspect/      what can be known of a training beforehand: sizes, vocabulary, memory
@@ -41,6 +42,7 @@ pub mod journal;
 pub mod learner;
 pub mod optimizer;
 pub mod prepare;
+pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod score;

@@ -4,7 +4,7 @@
 //! config.toml  tokenizer.json  data.json  train.log  metrics.jsonl  validations.tsv  events.out.tfevents.*
 //! checkpoints/<update>/{model.safetensors, optimizer.safetensors, state.json, manifest.json}
 //! checkpoints/average/{model.safetensors, average.json, manifest.json}
-//! checkpoints/{best,last}    translations/<split>.<update>.txt
+//! checkpoints/{best,last}    translations/<split>.<update>.txt    report.html, if `ember plot` was asked for it
 //! ```
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ mod bench;
 mod devices;
 mod evaluate;
 mod inspect;
+mod plot;
 mod score;
 mod train;
 mod translate;
@@ -30,6 +31,7 @@ enum Command {
     Score(score::Score),
     Average(average::Average),
     Inspect(inspect::Inspect),
+    Plot(plot::Plot),
     Bench(bench::Bench),
     Devices(devices::Devices),
 }
@@ -95,6 +97,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Score(score) => score.run(),
         Command::Average(average) => average.run(),
         Command::Inspect(inspect) => inspect.run(),
+        Command::Plot(plot) => plot.run(),
         Command::Bench(bench) => bench.run(),
         Command::Devices(devices) => devices.run(),
     }

@@ -1,6 +1,8 @@
 //! A small corpus, a small config, and the `ember` command in a folder of its own.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod browser;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -13,6 +13,7 @@ pub use recurrent::Recurrent;
 pub use source::{Source, Vocabularies, ids_tensor};
 pub use transformer::Transformer;
 
+use crate::attention::AttentionMaps;
 use crate::cache::DecoderCache;
 use crate::config::{Architecture, ModelConfig, ModelConfigError};
 use crate::pass::Pass;
@@ -116,11 +117,14 @@ impl Model {
         }
     }
 
-    /// Attention over the source for given sentence pairs, one of `[B, H, T, S]` for each decoder layer.
-    pub fn cross_attention(&self, source: &Source, target_input: Tensor<2, Int>) -> Vec<Tensor<4>> {
+    /// Every map of attention for given sentence pairs.
+    ///
+    /// # Shapes
+    /// - `target_input`: `[B, T]`, each row `<s>` and the target
+    pub fn attention(&self, source: &Source, target_input: Tensor<2, Int>) -> AttentionMaps {
         match self {
-            Self::Transformer(model) => model.cross_attention(source, target_input),
-            Self::Recurrent(model) => model.cross_attention(source, target_input),
+            Self::Transformer(model) => model.attention(source, target_input),
+            Self::Recurrent(model) => model.attention(source, target_input),
         }
     }
 }

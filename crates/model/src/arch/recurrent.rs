@@ -21,7 +21,7 @@ use ember_kernels::output_loss::Projection;
 use ember_kernels::recurrent::{Direction, State};
 
 use super::{Source, Vocabularies, ids_tensor};
-use crate::attention::Mask;
+use crate::attention::{AttentionMaps, Mask};
 use crate::cache::{index_tensor, rows_of};
 use crate::cell::{RecurrentLayer, select};
 use crate::config::{Architecture, CellKind, ModelConfig, ModelConfigError, Tie};
@@ -279,16 +279,19 @@ impl Recurrent {
         read.matmul(self.projection().weight())
     }
 
-    /// Where the decoder attends for given sentence pairs: one of `[B, 1, T, S]`; none without attention.
-    pub fn cross_attention(&self, source: &Source, target_input: Tensor<2, Int>) -> Vec<Tensor<4>> {
+    /// Where the decoder attends for given sentence pairs: one map of `[B, 1, T, S]`; none without attention.
+    pub fn attention(&self, source: &Source, target_input: Tensor<2, Int>) -> AttentionMaps {
         let pass = &mut Pass::inference();
         let encoded = self.encode(source, pass);
         let (Some(attention), Some(keys)) = (&self.attention, encoded.keys.clone()) else {
-            return Vec::new();
+            return AttentionMaps::default();
         };
         let (_, hidden) = self.decode(encoded, source, target_input, pass);
         let weights = attention.weights(hidden, &keys, &source.mask, pass);
-        vec![weights.unsqueeze_dim(1)]
+        AttentionMaps {
+            cross: vec![weights.unsqueeze_dim(1)],
+            ..Default::default()
+        }
     }
 
     fn target_table(&self) -> &Embedding {

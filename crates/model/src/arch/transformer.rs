@@ -2,6 +2,8 @@
 //!
 //! B batch, S source length, T target length, D model width, V vocabulary.
 
+mod maps;
+
 use burn::nn::{Embedding, LayerNorm, Linear, LinearConfig};
 use burn::prelude::*;
 use ember_kernels::output_loss::Projection;
@@ -157,14 +159,6 @@ impl Transformer {
         [layers.len(), layers[0].cross_attention.heads.count]
     }
 
-    /// Cross-attention of every decoder layer for given sentence pairs, each `[B, H, T, S]`.
-    pub fn cross_attention(&self, source: &Source, target_input: Tensor<2, Int>) -> Vec<Tensor<4>> {
-        let pass = &mut Pass::inference();
-        let memory = self.encode(source, pass);
-        let x = self.embedding_rule.embed(self.target_table(), target_input, 0, pass);
-        self.decoder.cross_attention(x, memory, &source.mask)
-    }
-
     fn target_table(&self) -> &Embedding {
         self.target_embedding.as_ref().unwrap_or(&self.source_embedding)
     }
@@ -220,9 +214,17 @@ impl EncoderLayer {
     }
 
     fn forward(&self, x: Tensor<3>, mask: &Mask, pass: &mut Pass) -> Tensor<3> {
-        let x = self.residual.around(&self.self_attention_norm, x, pass, |y, pass| {
-            self.self_attention.to_itself(y, mask, pass)
-        });
+        self.forward_with(x, pass, |y, pass| self.self_attention.to_itself(y, mask, pass))
+    }
+
+    /// The layer with its self-attention given by the caller.
+    fn forward_with(
+        &self,
+        x: Tensor<3>,
+        pass: &mut Pass,
+        self_attention: impl FnOnce(Tensor<3>, &mut Pass) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let x = self.residual.around(&self.self_attention_norm, x, pass, self_attention);
         self.residual.around(&self.feed_forward_norm, x, pass, |y, pass| {
             self.feed_forward.forward(y, pass)
         })
@@ -264,19 +266,6 @@ impl Decoder {
         cache.advance();
         apply(&self.norm, x)
     }
-
-    fn cross_attention(&self, mut x: Tensor<3>, memory: Tensor<3>, memory_mask: &Mask) -> Vec<Tensor<4>> {
-        let pass = &mut Pass::inference();
-        let mut maps = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            x = layer.forward_with(x, pass, |y, pass| {
-                let block = &layer.cross_attention;
-                maps.push(block.weights(y.clone(), memory.clone(), memory_mask));
-                block.to_memory(y, memory.clone(), memory_mask, pass)
-            });
-        }
-        maps
-    }
 }
 
 /// Masked self-attention, attention over the encoder's output, feed-forward.
@@ -305,21 +294,23 @@ impl DecoderLayer {
     }
 
     fn forward(&self, x: Tensor<3>, memory: Tensor<3>, memory_mask: &Mask, pass: &mut Pass) -> Tensor<3> {
-        self.forward_with(x, pass, |y, pass| {
-            self.cross_attention.to_memory(y, memory, memory_mask, pass)
-        })
+        self.forward_with(
+            x,
+            pass,
+            |y, pass| self.self_attention.to_itself(y, &Mask::LookAhead, pass),
+            |y, pass| self.cross_attention.to_memory(y, memory, memory_mask, pass),
+        )
     }
 
-    /// The layer with its cross-attention given by the caller.
+    /// The layer with both its attentions given by the caller.
     fn forward_with(
         &self,
         x: Tensor<3>,
         pass: &mut Pass,
+        self_attention: impl FnOnce(Tensor<3>, &mut Pass) -> Tensor<3>,
         cross_attention: impl FnOnce(Tensor<3>, &mut Pass) -> Tensor<3>,
     ) -> Tensor<3> {
-        let x = self.residual.around(&self.self_attention_norm, x, pass, |y, pass| {
-            self.self_attention.to_itself(y, &Mask::LookAhead, pass)
-        });
+        let x = self.residual.around(&self.self_attention_norm, x, pass, self_attention);
         let x = self
             .residual
             .around(&self.cross_attention_norm, x, pass, cross_attention);

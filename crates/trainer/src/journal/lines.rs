@@ -55,7 +55,7 @@ pub fn validation_line(record: &ValidationRecord) -> String {
 }
 
 /// `7079` as `7,079`.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -25,7 +25,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use lines::{update_line, validation_line};
+pub use lines::{grouped, update_line, validation_line};
 pub use records::{UpdateRecord, ValidationRecord};
 
 use table::Table;

@@ -32,6 +32,7 @@ use crate::console::{Console, Stoppable};
 use crate::error::{Result, TrainerError};
 use crate::prepare::{Corpora, ParallelText, prepare};
 use crate::run::RunFolder;
+pub(crate) use tally::TimeShares;
 use trainer::Trainer;
 
 /// What to train, and where.

@@ -69,8 +69,8 @@ impl Interval {
 }
 
 /// Seconds by what they were spent on.
-#[derive(Default)]
-pub(super) struct TimeShares {
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct TimeShares {
     /// Waiting for batches.
     pub data: f64,
     /// Forward, backward, optimizer.
@@ -91,5 +91,43 @@ impl TimeShares {
             share(self.validations),
             share(self.checkpoints)
         )
+    }
+
+    /// What [`TimeShares::describe`] wrote: the total and the shares of it, in seconds.
+    pub fn read(text: &str) -> Option<(f64, Self)> {
+        let (total, text) = text.split_once(" s: ")?;
+        let total: f64 = total.parse().ok()?;
+        let mut shares = Self::default();
+        for part in text.split(", ") {
+            let (percent, name) = part.split_once(" % ")?;
+            let seconds = percent.parse::<f64>().ok()? / 100.0 * total;
+            match name {
+                "updates" => shares.updates = seconds,
+                "waiting for batches" => shares.data = seconds,
+                "validation" => shares.validations = seconds,
+                "checkpoints" => shares.checkpoints = seconds,
+                _ => return None,
+            }
+        }
+        Some((total, shares))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_read_as_they_were_written() {
+        let shares = TimeShares {
+            data: 2.0,
+            updates: 150.0,
+            validations: 40.0,
+            checkpoints: 8.0,
+        };
+        assert_eq!(TimeShares::read(&shares.describe(200.0)), Some((200.0, shares)));
+        for other in ["", "12 s", "x s: 1.0 % updates", "9 s: 1.0 % sleep", "9 s: updates"] {
+            assert_eq!(TimeShares::read(other), None, "{other}");
+        }
     }
 }

@@ -1,0 +1,101 @@
+//! Scores of the translations that a run folder holds of its test corpora.
+
+use std::path::Path;
+
+use ember_data::corpus::{CorpusFiles, read_lines};
+
+use super::Found;
+use crate::checkpoint::pointers::Pointer;
+use crate::config::Config;
+use crate::error::Result;
+use crate::evaluate::{ScoreOptions, Scores, score};
+use crate::prepare::read_text;
+use crate::run::RunFolder;
+
+/// A test corpus as a checkpoint translated it.
+#[derive(Debug, Clone)]
+pub struct SplitScores {
+    /// The corpus' name in the config.
+    pub split: String,
+    /// The checkpoint: an update's number or a name; none where the corpus was not translated.
+    pub checkpoint: Option<String>,
+    /// Whether that is what `checkpoints/best` names.
+    pub best: bool,
+    /// With BLEU by source length.
+    pub scores: Found<Scores>,
+}
+
+/// Scores every translation of every test corpus.
+pub fn score_all(run: &RunFolder, config: &Config) -> Vec<SplitScores> {
+    let best = Pointer::Best.read(&run.checkpoints()).ok().flatten();
+    let best = best.map(|update| update.to_string());
+    let mut all = Vec::new();
+    for (split, corpus) in &config.data.test {
+        let checkpoints = translated_by(&run.translations(), split);
+        if checkpoints.is_empty() {
+            all.push(SplitScores {
+                split: split.clone(),
+                checkpoint: None,
+                best: false,
+                scores: Err("not translated yet: training does so at its end, and so does `ember evaluate`".into()),
+            });
+        }
+        all.extend(checkpoints.into_iter().map(|checkpoint| SplitScores {
+            split: split.clone(),
+            best: best.as_deref() == Some(&checkpoint),
+            scores:
+                score_one(run, config, corpus, &format!("{split}.{checkpoint}.txt")).map_err(|error| error.to_string()),
+            checkpoint: Some(checkpoint),
+        }));
+    }
+    all
+}
+
+/// The checkpoints that translated a corpus: updates in order, then names.
+fn translated_by(translations: &Path, split: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(translations).into_iter().flatten().flatten();
+    let mut checkpoints: Vec<String> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let checkpoint = name.strip_prefix(split)?.strip_prefix('.')?.strip_suffix(".txt")?;
+            // `test` is no name for the translations of a corpus `test.old`, nor is a temporary file one.
+            (!checkpoint.contains('.') && !checkpoint.is_empty()).then(|| checkpoint.to_owned())
+        })
+        .collect();
+    checkpoints.sort_by_key(|checkpoint| (checkpoint.parse().unwrap_or(u64::MAX), checkpoint.clone()));
+    checkpoints
+}
+
+fn score_one(run: &RunFolder, config: &Config, corpus: &Path, file: &str) -> Result<Scores> {
+    let hypotheses = read_lines(&run.translations().join(file))?;
+    let text = read_text(&CorpusFiles::resolve(corpus, &config.data.source, &config.data.target)?)?;
+    let options = ScoreOptions {
+        tokenize: config.validation.tokenize,
+        lowercase: config.validation.lowercase,
+        ..ScoreOptions::default()
+    };
+    Ok(score(&hypotheses, &[text.reference], Some(&text.source), &options)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn translations_are_found_by_corpus_and_checkpoint() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in [
+            "test.900.txt",
+            "test.1000.txt",
+            "test.average.txt",
+            "test.old.5.txt",
+            "valid.7.txt",
+            "test..txt",
+        ] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        assert_eq!(translated_by(folder.path(), "test"), ["900", "1000", "average"]);
+        assert_eq!(translated_by(folder.path(), "test.old"), ["5"]);
+        assert_eq!(translated_by(&folder.path().join("nowhere"), "test"), [""; 0]);
+    }
+}
