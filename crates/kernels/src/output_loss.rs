@@ -36,7 +36,7 @@ pub mod reference;
 pub const PAD: u32 = 0;
 
 /// Rows whose logits exist at the same time.
-const ROWS: usize = 512;
+pub const ROWS: usize = 512;
 
 /// What turns the decoder's output into logits.
 #[derive(Debug, Clone)]

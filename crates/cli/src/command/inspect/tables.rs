@@ -9,6 +9,7 @@ use ember_trainer::inspect::parameters::{Module, Parameters};
 use ember_trainer::inspect::schedule::LearningRates;
 use ember_trainer::inspect::vocabulary::{SideFacts, Vocabulary};
 use ember_trainer::inspect::{Inspection, Positions};
+use ember_trainer::journal::grouped;
 
 /// Everything, in the order of a model's life.
 pub fn text(found: &Inspection) -> String {
@@ -17,7 +18,7 @@ pub fn text(found: &Inspection) -> String {
         Architecture::Rnn => "rnn",
         Architecture::RnnAttention => "rnn-attention",
     };
-    let total = grouped(found.parameters.total);
+    let total = grouped(found.parameters.total as u64);
     let mut text = format!("{}: {arch}, {total} parameters\n\n", found.name);
     parameters(&mut text, &found.parameters);
     text.push('\n');
@@ -31,7 +32,7 @@ pub fn text(found: &Inspection) -> String {
 
 fn parameters(text: &mut String, found: &Parameters) {
     let row = |text: &mut String, name: &str, shapes: &str, count: usize, share: f64| {
-        let (count, share) = (grouped(count), 100.0 * share);
+        let (count, share) = (grouped(count as u64), 100.0 * share);
         let _ = writeln!(text, "{name:<26} {shapes:<33} {count:>11} {share:>5.1} %");
     };
     let _ = writeln!(
@@ -140,7 +141,7 @@ fn vocabulary(text: &mut String, found: &Vocabulary) {
             .into(),
         )
     });
-    row(text, "entries", &|side| Some(grouped(side.size)));
+    row(text, "entries", &|side| Some(grouped(side.size as u64)));
     row(text, "entries that the text uses", &|side| {
         Some(percent(side.coverage?.used_share))
     });
@@ -178,7 +179,7 @@ fn memory(text: &mut String, found: &Forecast) {
     let _ = writeln!(
         text,
         "memory on a CPU, a forecast for {} pairs of {} source and {} target tokens\n({from})",
-        grouped(batch.rows),
+        grouped(batch.rows as u64),
         batch.source_length,
         batch.target_length
     );
@@ -196,7 +197,7 @@ fn memory(text: &mut String, found: &Forecast) {
 
 fn schedule(text: &mut String, found: &LearningRates) {
     let updates = match found.updates {
-        Some(updates) => format!("{} updates", grouped(updates as usize)),
+        Some(updates) => format!("{} updates", grouped(updates)),
         None => "an unknown number of updates, as no corpus is there".into(),
     };
     let _ = writeln!(text, "stops after {}: {updates}", found.stop_after);
@@ -204,9 +205,9 @@ fn schedule(text: &mut String, found: &LearningRates) {
         text,
         "learning rate: {:.2e} at update {}, {:.2e} at update {}",
         found.highest.learning_rate,
-        grouped(found.highest.update as usize),
+        grouped(found.highest.update),
         found.last.learning_rate,
-        grouped(found.last.update as usize)
+        grouped(found.last.update)
     );
     if found.depends_on_validation {
         let _ = writeln!(text, "  validations without improvement lower it as well");
@@ -221,29 +222,5 @@ fn positions(found: Option<Positions>) -> String {
             positions.longest - 1
         ),
         None => "positions: none, a recurrent model reads in order\n".into(),
-    }
-}
-
-/// A number with a comma in front of every three digits.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_stand_in_threes() {
-        let grouped = [0, 12, 999, 1000, 1_232_896].map(grouped);
-        assert_eq!(grouped, ["0", "12", "999", "1,000", "1,232,896"]);
     }
 }

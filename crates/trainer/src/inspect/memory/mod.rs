@@ -24,9 +24,6 @@ use serde::Serialize;
 use crate::config::Config;
 pub use search::Texts;
 
-/// Rows whose logits exist at the same time, as in `ember_kernels::output_loss`.
-const LOGIT_ROWS: Numbers = 512;
-
 /// A count of fp32 numbers: configs may ask for more than any memory holds.
 type Numbers = u128;
 
@@ -218,7 +215,7 @@ impl Update {
         let table = vocabulary * self.output_width();
         let forward = {
             let gradients = batch.target() * self.output_width() + table;
-            let logits = batch.target().min(LOGIT_ROWS) * vocabulary;
+            let logits = batch.target().min(kernels::output_loss::ROWS as Numbers) * vocabulary;
             // The output projection in the order in which products read it, as it is and turned.
             let panels = if self.is_bf16 { table } else { 2 * table };
             let mut parts = activations;
