@@ -9,6 +9,9 @@
 use ember_pictures::{Axis, LineChart, Scale, Series};
 use serde_json::Value;
 
+/// Lines below which a group's score is chance.
+const FEWEST_LINES: u64 = 20;
+
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
@@ -39,7 +42,8 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// One model, from `NAME=FILE`. What is longer than all groups has no length to stand at, and is left out.
+/// One model, from `NAME=FILE`. What is longer than all groups has no length to stand at, and is left out; so are groups
+/// of few lines.
 fn read(argument: &str, key: &str) -> Result<Series, Failure> {
     let (name, path) = argument
         .split_once('=')
@@ -49,10 +53,11 @@ fn read(argument: &str, key: &str) -> Result<Series, Failure> {
     let rows = scores["by_length"]
         .as_array()
         .ok_or_else(|| format!("{path}: no by_length"))?;
+    let has_lines = |row: &&Value| row["lines"].as_u64() >= Some(FEWEST_LINES);
     let point = |row: &Value| Some((row["max_source_words"].as_f64()?, row[key].as_f64()?));
     Ok(Series {
         name: name.into(),
-        points: rows.iter().filter_map(point).collect(),
+        points: rows.iter().filter(has_lines).filter_map(point).collect(),
     })
 }
 
