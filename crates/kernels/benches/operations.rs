@@ -17,7 +17,9 @@ use ember_kernels::embedding::{EmbeddingRule, embed};
 use ember_kernels::gemm::{Matrix, Product, Right, Start};
 use ember_kernels::linear::linear;
 use ember_kernels::output_loss::{Projection, output_loss};
+use ember_kernels::recurrent::{Cell, Direction, RecurrentRule, State, recurrent};
 use ember_kernels::residual_norm::{EPSILON, add, add_and_norm, norm};
+use ember_kernels::source_attention::{Scores, source_attention};
 use ember_kernels::{Dropout, Precision, use_reference};
 
 const BATCH: usize = 128;
@@ -171,6 +173,53 @@ fn attend(bencher: Bencher, way: Way, mask: &Mask, projections: Projections) {
 }
 
 #[divan::bench(args = Way::all())]
+fn source_attention_dot(bencher: Bencher, way: Way) {
+    let (query, keys, memory) = (rows(D_MODEL, way), rows(D_MODEL, way), rows(D_MODEL, way));
+    way.run(bencher, || {
+        let (query, keys) = (query.clone(), keys.clone());
+        source_attention(Scores::Dot { query, keys }, memory.clone(), &padding())
+    });
+}
+
+#[divan::bench(args = Way::all())]
+fn source_attention_additive(bencher: Bencher, way: Way) {
+    let (query, keys, memory) = (rows(D_MODEL, way), rows(D_MODEL, way), rows(D_MODEL, way));
+    let energy = tensor([D_MODEL, 1], way);
+    way.run(bencher, || {
+        let (query, keys, energy) = (query.clone(), keys.clone(), energy.clone());
+        source_attention(Scores::Additive { query, keys, energy }, memory.clone(), &padding())
+    });
+}
+
+#[divan::bench(args = Way::all())]
+fn recurrent_gru(bencher: Bencher, way: Way) {
+    layer_of(Cell::Gru, bencher, way);
+}
+
+#[divan::bench(args = Way::all())]
+fn recurrent_lstm(bencher: Bencher, way: Way) {
+    layer_of(Cell::Lstm, bencher, way);
+}
+
+fn layer_of(cell: Cell, bencher: Bencher, way: Way) {
+    let made = cell.gates() * D_MODEL;
+    let (gates, own) = (rows(made, way), map(D_MODEL, made, way));
+    let state = State {
+        hidden: tensor([BATCH, D_MODEL], way),
+        inner: (cell == Cell::Lstm).then(|| tensor([BATCH, D_MODEL], way)),
+    };
+    let rule = RecurrentRule {
+        cell,
+        direction: Direction::Forward,
+        lengths: None,
+        precision: Precision::Fp32,
+    };
+    way.run(bencher, || {
+        recurrent(gates.clone(), &own, state.clone(), rule.clone()).0
+    });
+}
+
+#[divan::bench(args = Way::all())]
 fn residual_add_and_norm(bencher: Bencher, way: Way) {
     let (x, y, layer) = (rows(D_MODEL, way), rows(D_MODEL, way), layer_norm(way));
     way.run(bencher, || add_and_norm(&layer, x.clone(), y.clone(), dropout()));
@@ -198,6 +247,12 @@ fn activation_relu(bencher: Bencher, way: Way) {
 fn activation_gelu(bencher: Bencher, way: Way) {
     let x = rows(D_FF, way);
     way.run(bencher, || activate(Activation::Gelu, x.clone(), dropout()));
+}
+
+#[divan::bench(args = Way::all())]
+fn activation_tanh(bencher: Bencher, way: Way) {
+    let x = rows(D_MODEL, way);
+    way.run(bencher, || activate(Activation::Tanh, x.clone(), Dropout::OFF));
 }
 
 #[divan::bench(args = Way::all())]
