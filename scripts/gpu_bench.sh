@@ -85,7 +85,7 @@ done
 train() {
   rm -rf "$out/run-$1-$2"
   "$ember" train "$root/configs/quickstart.toml" --device "${1/-/:}" --run-dir "$out/run-$1-$2" \
-    --set model.dropout=0.0 --set "training.precision=$2" --set validation.metric=loss --set 'data.test={}' \
+    --set model.dropout=0.0 --set "training.precision=$2" --set 'data.test={}' \
     --set "training.stop_after=\"${updates}u\"" --set "validation.every=\"${updates}u\""
 }
 losses() { sed -n 's/^{"update":[0-9]*,"epoch":[0-9]*,"loss":\([0-9.e+-]*\),.*/\1/p' "$out/run-$1/metrics.jsonl"; }
@@ -112,8 +112,26 @@ done
 
 # Kernels are timed one by one, which slows everything down: only shares count.
 profile() { CUBECL_DEBUG_LOG=$out/kernels-$1.txt CUBECL_DEBUG_OPTION=profile bench "$1" fp32 3; }
+# Lines like "| 31.8µs | KernelBinop | AddOp_56ad2dde": time, kernel, and what it was made for with a number behind.
+# What CubeCL runs once to find out about the device does not count.
+shares() {
+  awk -F' *[|] *' '
+    NF < 3 || $2 !~ /^[0-9.]+(ns|µs|ms|s)$/ { next }
+    {
+      unit = $2; sub(/^[0-9.]+/, "", unit)
+      seconds = $2 * (unit == "ns" ? 1e-9 : unit == "µs" ? 1e-6 : unit == "ms" ? 1e-3 : 1)
+      name = $3
+      if (name ~ /Throughput|LaunchOverhead|PrimeBuffer/) next
+      if ($4 != "" && $4 !~ /^TensorArgs/) name = name " " $4
+      sub(/_[0-9a-f]+$/, "", name)
+      time[name] += seconds; total += seconds
+    }
+    END { for (name in time) printf "| %s | %.1f %% |\n", name, 100 * time[name] / total }' "$out/kernels-$1.txt" |
+    sort -t'|' -k3 -rn | head -n 15
+}
 for device in "${devices[@]}"; do
-  part "profile-${device/:/-}" profile "$device"
+  part "profile-${device/:/-}" profile "$device" || continue
+  { echo; echo "## Time by kernel, $device, fp32"; echo; echo "| kernel | share |"; echo "|---|---|"; shares "$device"; } >>"$summary"
 done
 
 if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
