@@ -195,6 +195,27 @@ fn attention_is_a_page_by_the_name_of_its_file() {
     assert!(work.read("maps.txt").starts_with("{\"layers\":1"));
 }
 
+#[test]
+fn attention_is_one_picture_a_map_by_the_name_of_its_file() {
+    let work = trained();
+    translate("a1 b2 c3\n\nd4\n", &["--attention", "maps.svg"]).ok();
+    for line in [1, 3] {
+        // The decoder reads `<s>` and never `</s>`.
+        for (kind, token) in [
+            ("cross-attention", "\n&lt;/s&gt;\n"),
+            ("encoder-self-attention", "\n&lt;/s&gt;\n"),
+            ("decoder-self-attention", "\n&lt;s&gt;\n"),
+        ] {
+            for head in [1, 2] {
+                let picture = work.read(&format!("maps.{line}.{kind}.layer-1.head-{head}.svg"));
+                assert!(picture.starts_with("<svg") && picture.contains(token), "{picture}");
+                assert!(picture.contains(&format!("layer 1, head {head}")), "{picture}");
+            }
+        }
+    }
+    assert!(!work.path("maps.svg").exists() && !work.path("maps.2.cross-attention.layer-1.head-1.svg").exists());
+}
+
 fn pieces(list: &serde_json::Value) -> Vec<&str> {
     let pieces = list.as_array().expect("pieces").iter();
     pieces.map(|piece| piece.as_str().expect("a piece")).collect()

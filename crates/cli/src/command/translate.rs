@@ -1,5 +1,7 @@
 //! `ember translate`
 
+mod attention_file;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,18 +10,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use ember_data::corpus::{LineReader, read_lines};
-use ember_trainer::attention::{Attention, attention_maps, attention_of};
+use ember_trainer::attention::{attention_maps, attention_of};
 use ember_trainer::run::RunFolder;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
 
 use super::{at_least_one, beam, length_penalty};
-use crate::console::{Terminal, print_to_stderr};
+use crate::console::Terminal;
 use crate::device::{self, DeviceChoice};
 use crate::pages;
-
-/// Bytes of an attention page that call for a warning.
-const LARGE_PAGE: usize = 32 << 20;
 
 /// Translate text: one output line per input line, in order
 #[derive(Args)]
@@ -53,7 +52,7 @@ pub struct Translate {
     #[arg(long)]
     scores: bool,
     /// Write what the best translations attended to, layer by layer and head by head: a page to look at if FILE ends in
-    /// .html or .htm, else JSON
+    /// .html or .htm, one picture a map beside FILE if it ends in .svg, else JSON
     #[arg(long, value_name = "FILE")]
     attention: Option<PathBuf>,
 }
@@ -84,12 +83,8 @@ impl Translate {
         }
         if let (Some(path), Some(maps)) = (&self.attention, maps) {
             let attention = attention_of(&trained, maps, &translations);
-            let written = if is_page(path) {
-                let page = pages::of_translations(&trained.config.name, &lines, &translations, attention);
-                write_page(&page.to_html(), path)
-            } else {
-                write_json(&attention, path)
-            };
+            let page = |attention| pages::of_translations(&trained.config.name, &lines, &translations, attention);
+            let written = attention_file::write(path, attention, page);
             written.with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
@@ -120,28 +115,6 @@ impl Translate {
             other => other.context("cannot write to stdout"),
         }
     }
-}
-
-fn is_page(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default();
-    ["html", "htm"].iter().any(|page| extension.eq_ignore_ascii_case(page))
-}
-
-fn write_page(page: &str, path: &Path) -> io::Result<()> {
-    if page.len() > LARGE_PAGE {
-        print_to_stderr(&format!(
-            "warning: {} has {} MiB, which browsers are slow to open: translate fewer lines",
-            path.display(),
-            page.len() >> 20
-        ));
-    }
-    std::fs::write(path, page)
-}
-
-fn write_json(attention: &Attention, path: &Path) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    serde_json::to_writer(&mut file, attention)?;
-    file.flush()
 }
 
 fn writer(path: &Path) -> anyhow::Result<BufWriter<File>> {

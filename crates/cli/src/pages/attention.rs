@@ -1,6 +1,6 @@
-//! The attention of translations as a page.
+//! The attention of translations as a page, and as pictures.
 
-use ember_pictures::{MapKind, Page, Sentence, attention_page};
+use ember_pictures::{ColourMap, HeatMap, Labels, MapKind, Page, Sentence, attention_page};
 use ember_trainer::attention::{Attention, LineAttention};
 use ember_trainer::translate::Translation;
 
@@ -23,6 +23,31 @@ pub fn of_translations(run: &str, lines: &[String], translations: &[Translation]
     let introduction = "How much each token took from which others, in every layer and head. A row is a query and adds up \
                         to 1. Point at a cell or walk through the cells by the arrow keys to read its weight.";
     attention_page(&format!("Attention: {run}"), introduction, sentences.collect())
+}
+
+/// A heat map of every kind, layer and head, and a name for the file of each.
+pub fn pictures_of(attention: LineAttention) -> Vec<(String, HeatMap)> {
+    let mut pictures = Vec::new();
+    for kind in kinds(attention) {
+        for (layer, heads) in kind.layers.iter().enumerate() {
+            for (head, map) in heads.iter().enumerate() {
+                let (layer, head) = (layer + 1, head + 1);
+                let picture = HeatMap {
+                    title: format!("{}, layer {layer}, head {head}", kind.name),
+                    description: kind.note.clone(),
+                    row_axis: "query".into(),
+                    column_axis: "key".into(),
+                    rows: Labels::Names(kind.queries.clone()),
+                    columns: Labels::Names(kind.keys.clone()),
+                    values: map.concat(),
+                    colours: ColourMap::Sequential,
+                };
+                let name = kind.name.replace(' ', "-");
+                pictures.push((format!("{name}.layer-{layer}.head-{head}"), picture));
+            }
+        }
+    }
+    pictures
 }
 
 /// The number and the first words of a sentence.

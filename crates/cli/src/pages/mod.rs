@@ -1,4 +1,4 @@
-//! What translations and runs have to say, as pages: the names and sentences around the numbers.
+//! What translations and runs have to say, as pages and pictures: the names and sentences around the numbers.
 //!
 //! ```text
 //! attention  maps of translations
@@ -12,5 +12,5 @@ mod run;
 mod scores;
 mod training;
 
-pub use attention::of_translations;
+pub use attention::{of_translations, pictures_of};
 pub use run::of_run;
