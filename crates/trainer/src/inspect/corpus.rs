@@ -175,20 +175,13 @@ fn cover(train: &[CorpusFiles], tokenizer: &Tokenizer, progress: &dyn Progress) 
             }
             step.advance(chunk.len() as u64)?;
             for (side, (coverage, characters)) in SIDES.into_iter().zip(coverage.iter_mut().zip(&mut characters)) {
-                let text = |pair: &Pair| {
-                    if side == Side::Source {
-                        pair.source.clone()
-                    } else {
-                        pair.target.clone()
-                    }
-                };
                 let ids: Vec<Vec<u32>> = chunk
                     .par_iter()
-                    .map(|pair| tokenizer.encode(side, &text(pair)))
+                    .map(|pair| tokenizer.encode(side, text(pair, side)))
                     .collect();
                 coverage.count(&ids);
                 for pair in &chunk {
-                    coverage.count_words(&text(pair), characters);
+                    coverage.count_words(text(pair, side), characters);
                 }
             }
         }
@@ -197,6 +190,13 @@ fn cover(train: &[CorpusFiles], tokenizer: &Tokenizer, progress: &dyn Progress) 
         coverage.judge(tokenizer, side, &characters);
     }
     Ok(coverage)
+}
+
+fn text(pair: &Pair, side: Side) -> &str {
+    match side {
+        Side::Source => &pair.source,
+        Side::Target => &pair.target,
+    }
 }
 
 impl Coverage {
