@@ -165,6 +165,13 @@ fn what_cannot_be_inspected_is_told() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_forecast_is_near_what_bench_measures() {
+    for r_drop in ["training.r_drop=0", "training.r_drop=5"] {
+        assert_forecast_is_near(r_drop);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn assert_forecast_is_near(setting: &str) {
     let work = Workplace::new();
     let settings = [
         "model.d_model=128",
@@ -174,6 +181,7 @@ fn the_forecast_is_near_what_bench_measures() {
         "training.batch_tokens=4096",
         "tokenizer.vocabulary=2000",
         "data.train=nowhere",
+        setting,
     ];
     let run = |arguments: &[&str]| -> Value {
         let mut command = work.ember(arguments);
@@ -199,7 +207,7 @@ fn the_forecast_is_near_what_bench_measures() {
     let measured = number(&bench["train"]["peak_rss_mib"]);
     assert!(
         (forecast / measured - 1.0).abs() < 0.2,
-        "{forecast} MiB forecast, {measured} MiB measured"
+        "{setting}: {forecast} MiB forecast, {measured} MiB measured"
     );
 }
 

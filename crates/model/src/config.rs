@@ -216,6 +216,22 @@ impl ModelConfig {
         }
     }
 
+    /// Whether anything is dropped in training.
+    pub fn has_dropout(&self) -> bool {
+        let DropoutRates {
+            embedding,
+            attention,
+            feed_forward,
+            residual,
+        } = self.dropout_rates();
+        // A recurrent model has the first and the last of these places.
+        let of_transformer = match self.arch {
+            Architecture::Transformer => attention + feed_forward,
+            Architecture::Rnn | Architecture::RnnAttention => 0.0,
+        };
+        embedding + residual + of_transformer > 0.0
+    }
+
     /// Checks what can be checked before any corpus is read.
     ///
     /// # Errors

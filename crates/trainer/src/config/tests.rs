@@ -158,6 +158,9 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("", "accumulate = 5000", &[]),
     ("", "label_smoothing = 1.5", &[]),
     ("", "clip_norm = nan", &[]),
+    ("", "r_drop = -0.5", &[]),
+    ("", "r_drop = nan", &[]),
+    ("", "r_drop = 5\n[model]\ndropout = 0", &[]),
     ("", "schedule = \"noam\"", &[]),
     ("", "schedule = { warmup = 2000 }", &[]),
     ("", "schedule = { kind = \"noan\" }", &[]),
@@ -275,6 +278,7 @@ fn what_may_change_between_runs_is_told() {
         "decoding.beam=2",
         "data.test.test2017=\"x\"",
         "training.label_smoothing=0",
+        "training.r_drop=5",
     ];
     let changes = compare_for_resume(&small(), &read(SMALL, &overrides).unwrap()).unwrap();
     insta::assert_snapshot!(changes.join("\n"));

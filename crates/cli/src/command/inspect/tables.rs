@@ -183,6 +183,9 @@ fn memory(text: &mut String, found: &Forecast) {
         batch.source_length,
         batch.target_length
     );
+    if found.passes > 1 {
+        let _ = writeln!(text, "each pair {} times, for training.r_drop", found.passes);
+    }
     let row = |text: &mut String, name: &str, mib: f64| {
         let _ = writeln!(text, "  {name:<45} {mib:>8.1} MiB");
     };
