@@ -55,6 +55,8 @@ fn a_run_in_two_parts_equals_one_and_tells_the_divergence() {
             assert_eq!(number(&update["perplexity"]), number(&update["nll"]).exp());
         }
         assert!(work.read("runs/whole/train.log").contains(" : KL "));
+        work.run(&["plot", "runs/whole", "--output", "page.html"]).ok();
+        assert!(work.read("page.html").contains("Divergence of two passes"));
     }
 }
 
