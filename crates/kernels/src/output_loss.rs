@@ -210,14 +210,7 @@ impl<B: Cpu> Rows<B> {
         assert!(rows > 0, "a loss of no rows");
         let (targets, passes) = (&self.rule.targets, self.rule.passes());
         assert_eq!(rows, passes * targets.len(), "{passes} rows for each target");
-        let shape = self.weight.shape();
-        let stored = Matrix::new(B::values(&self.weight), [shape[0], shape[1]]);
-        // [R, V]
-        let (weight, vocabulary) = if self.rule.is_table {
-            (stored.t(), shape[0])
-        } else {
-            (stored, shape[1])
-        };
+        let (weight, vocabulary) = self.output_weight();
         let precision = self.rule.precision;
         let weight_right = Right::prepared(weight, precision);
         let transposed = gradients.is_some().then(|| Right::prepared(weight.t(), precision));
@@ -231,12 +224,7 @@ impl<B: Cpu> Rows<B> {
             let chunk = |place: &Range<usize>| Matrix::new(&hidden[place.clone()], [count, width]);
             let logits = &mut logits[..passes * count * vocabulary];
             for (place, logits) in places.iter().zip(logits.chunks_mut(count * vocabulary)) {
-                Product {
-                    left: chunk(place),
-                    right: &weight_right,
-                    start: Start::Zero,
-                }
-                .write(logits);
+                multiply(chunk(place), &weight_right, Start::Zero, logits);
             }
             for row in self.losses(logits, vocabulary, &targets[first..][..count]) {
                 sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(x));
@@ -244,28 +232,30 @@ impl<B: Cpu> Rows<B> {
             if let (Some([of_hidden, of_weight]), Some(transposed)) = (&mut gradients, &transposed) {
                 for (pass, (place, logits)) in places.iter().zip(logits.chunks(count * vocabulary)).enumerate() {
                     let logits = Matrix::new(logits, [count, vocabulary]);
-                    Product {
-                        left: logits,
-                        right: transposed,
-                        start: Start::Zero,
-                    }
-                    .write(&mut of_hidden[place.clone()]);
+                    multiply(logits, transposed, Start::Zero, &mut of_hidden[place.clone()]);
                     let (left, right) = if self.rule.is_table {
                         (logits.t(), chunk(place))
                     } else {
                         (chunk(place).t(), logits)
                     };
                     let is_first = first == 0 && pass == 0;
-                    Product {
-                        left,
-                        right: &Right::new(right, precision),
-                        start: if is_first { Start::Zero } else { Start::Result },
-                    }
-                    .write(of_weight);
+                    let start = if is_first { Start::Zero } else { Start::Result };
+                    multiply(left, &Right::new(right, precision), start, of_weight);
                 }
             }
         }
         B::tensor(sums.map(|sum| sum as f32).to_vec(), Shape::new([4]))
+    }
+
+    /// `[R, V]`, and V.
+    fn output_weight(&self) -> (Matrix<'_>, usize) {
+        let shape = self.weight.shape();
+        let stored = Matrix::new(B::values(&self.weight), [shape[0], shape[1]]);
+        if self.rule.is_table {
+            (stored.t(), shape[0])
+        } else {
+            (stored, shape[1])
+        }
     }
 
     /// The losses of each target, whose rows' logits stand pass by pass and become their own gradients.
@@ -289,6 +279,11 @@ impl<B: Cpu> Rows<B> {
         })
         .collect()
     }
+}
+
+/// `left right`, added to what `start` says.
+fn multiply(left: Matrix<'_>, right: &Right<'_>, start: Start<'_>, result: &mut [f32]) {
+    Product { left, right, start }.write(result);
 }
 
 vectorized! {
