@@ -32,6 +32,7 @@ UPDATE_TAGS = {
     "train/learning_rate": "learning_rate",
     "train/gradient_norm": "gradient_norm",
     "train/target_tokens_per_second": "target_tokens_per_second",
+    "train/kl": "kl",
 }
 VALIDATION_TAGS = {
     "valid/loss": "loss",
@@ -57,7 +58,8 @@ def tables(run):
         for line in lines:
             record = json.loads(line)
             for tag, field in UPDATE_TAGS.items():
-                points[tag][record["update"]] = record[field]
+                if field in record:  # kl is there with R-Drop only
+                    points[tag][record["update"]] = record[field]
     with open(run / "validations.tsv", encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
             for tag, field in VALIDATION_TAGS.items():

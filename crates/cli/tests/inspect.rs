@@ -55,6 +55,37 @@ fn every_architecture_has_its_parts() {
 }
 
 #[test]
+fn rates_are_listed_where_layers_differ() {
+    let work = Workplace::new();
+    let table = "model.residual_dropout={ encoder = 0.1, decoder = [0.2, 0.3] }";
+    let settings = ["small.toml", "--set", "model.decoder_layers=2", "--set", table];
+    let rows = inspect(&work, &settings)["dropout"].clone();
+    let row = |layer: &str, residual: f64| serde_json::json!({ "layer": layer, "attention": 0.1, "feed_forward": 0.1, "residual": residual });
+    let expected = [
+        row("encoder.layers.0", 0.1),
+        row("decoder.layers.0", 0.2),
+        row("decoder.layers.1", 0.3),
+    ];
+    assert_eq!(rows, serde_json::json!(expected));
+    let text = work.run(&[&["inspect"], &settings[..]].concat()).ok().stdout;
+    assert!(
+        text.contains("decoder.layers.1                    0.1          0.1          0.3"),
+        "{text}"
+    );
+    assert_narrow(&text);
+
+    let sides = "model.residual_dropout={ encoder = 0.1, decoder = 0.2 }";
+    let found = inspect(&work, &["small.toml", "--set", "model.arch=rnn", "--set", sides]);
+    let row = |layer: &str, residual: f64| serde_json::json!({ "layer": layer, "residual": residual });
+    assert_eq!(
+        found["dropout"],
+        serde_json::json!([row("encoder", 0.1), row("decoder", 0.2)])
+    );
+    let same = "model.residual_dropout={ encoder = 0.1, decoder = [0.1] }";
+    assert!(inspect(&work, &["small.toml", "--set", same])["dropout"].is_null());
+}
+
+#[test]
 fn nothing_is_left_behind() {
     let work = Workplace::new();
     let temporary = tempfile::tempdir().expect("a folder");
@@ -165,6 +196,13 @@ fn what_cannot_be_inspected_is_told() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_forecast_is_near_what_bench_measures() {
+    for r_drop in ["training.r_drop=0", "training.r_drop=5"] {
+        assert_forecast_is_near(r_drop);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn assert_forecast_is_near(setting: &str) {
     let work = Workplace::new();
     let settings = [
         "model.d_model=128",
@@ -174,6 +212,7 @@ fn the_forecast_is_near_what_bench_measures() {
         "training.batch_tokens=4096",
         "tokenizer.vocabulary=2000",
         "data.train=nowhere",
+        setting,
     ];
     let run = |arguments: &[&str]| -> Value {
         let mut command = work.ember(arguments);
@@ -199,7 +238,7 @@ fn the_forecast_is_near_what_bench_measures() {
     let measured = number(&bench["train"]["peak_rss_mib"]);
     assert!(
         (forecast / measured - 1.0).abs() < 0.2,
-        "{forecast} MiB forecast, {measured} MiB measured"
+        "{setting}: {forecast} MiB forecast, {measured} MiB measured"
     );
 }
 

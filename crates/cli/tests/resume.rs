@@ -17,7 +17,7 @@ fn the_same_command_twice_gives_the_same_bytes() {
 #[test]
 fn a_run_in_two_parts_equals_one() {
     let work = Workplace::new();
-    // With everything on that carries state: accumulation, moving average, BPE-dropout, plateau.
+    // With everything on that carries state: accumulation, moving average, BPE-dropout, plateau; and rates by layer.
     let settings = [
         "--set",
         "training.accumulate=2",
@@ -25,6 +25,8 @@ fn a_run_in_two_parts_equals_one() {
         "training.ema=0.9",
         "--set",
         "tokenizer.dropout=0.1",
+        "--set",
+        "model.residual_dropout={ encoder = [0.2], decoder = 0.1 }",
         "--set",
         "validation.metric=loss",
         "--set",

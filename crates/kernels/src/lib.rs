@@ -8,7 +8,7 @@
 //! source_attention  attention of a recurrent decoder: one head, scores by product or additive
 //! activation        ReLU, GELU, tanh, SwiGLU, with dropout
 //! embedding         table look-up with scale, positions and dropout
-//! output_loss       output projection and label-smoothed cross-entropy, a few rows at a time
+//! output_loss       output projection and label-smoothed cross-entropy, a few rows at a time; also in pairs, for R-Drop
 //! adam              the optimizer's step, in one pass over a parameter
 //!
 //! gemm              matrix products, in fp32 and bf16

@@ -11,6 +11,9 @@
 //! The logits, `[N, V]`, are the largest tensor of a training step by far. They are made a few rows at a time, turned
 //! into their own gradients where they lie, and multiplied into the gradients of what they were made from.
 //!
+//! [`pairs`] holds the loss of R-Drop, for which every target has two rows. It goes the same way: the logits that exist at
+//! the same time are then those of both rows of some targets.
+//!
 //! N rows, V vocabulary, R what the output projection reads.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -21,6 +24,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::prelude::*;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::autodiff::{record, register};
@@ -30,6 +34,7 @@ use crate::instructions::vectorized;
 use crate::numbers::{CHUNK, exp, max, sum, uninitialized};
 use crate::precision::Precision;
 
+pub mod pairs;
 pub mod reference;
 
 /// The id of padding, which counts nothing.
@@ -79,22 +84,28 @@ pub fn output_loss(
     if !is_fused(&hidden.device()) {
         return reference::output_loss(hidden, projection.weight(), targets, smoothing, precision);
     }
-    let (weight, is_table) = match projection {
-        Projection::Table(table) => (table, true),
-        Projection::Weight(weight) => (weight, false),
-    };
-    let rule = LossRule {
+    let [smoothed, _, nll, _] = fused(hidden, projection, |is_table| LossRule {
         targets: ids(targets).into(),
         smoothing,
         precision,
         is_table,
-    };
-    let sums = Dispatch::output_loss_kernel(hidden.into_dispatch(), weight.into_dispatch(), rule);
-    let sums = Tensor::<1>::from_dispatch(sums);
+        divergence_weight: None,
+    });
     OutputLoss {
-        smoothed: sums.clone().slice_dim(0, 0..1),
-        nll: sums.detach().slice_dim(0, 1..2),
+        smoothed,
+        nll: nll.detach(),
     }
+}
+
+/// The sums of [`OutputLossKernel`], `[1]` each; the rule is told whether the projection is a table.
+fn fused(hidden: Tensor<2>, projection: Projection, rule: impl FnOnce(bool) -> LossRule) -> [Tensor<1>; 4] {
+    let (weight, is_table) = match projection {
+        Projection::Table(table) => (table, true),
+        Projection::Weight(weight) => (weight, false),
+    };
+    let sums = Dispatch::output_loss_kernel(hidden.into_dispatch(), weight.into_dispatch(), rule(is_table));
+    let sums = Tensor::<1>::from_dispatch(sums);
+    [0, 1, 2, 3].map(|place| sums.clone().slice_dim(0, place..place + 1))
 }
 
 /// What the loss is computed with, beside the tensors.
@@ -105,12 +116,25 @@ pub struct LossRule {
     precision: Precision,
     /// Whether the weight is `[V, R]`.
     is_table: bool,
+    /// What divergence counts where every target has two rows, see [`pairs`]; `None` where it has one.
+    divergence_weight: Option<f64>,
 }
+
+impl LossRule {
+    /// Rows of each target.
+    fn passes(&self) -> usize {
+        if self.divergence_weight.is_some() { 2 } else { 1 }
+    }
+}
+
+/// Of one target, or of all: what is trained on, the smoothed loss, the plain one, the divergence. The first two are
+/// the same where a target has one row.
+type Sums<T> = [T; 4];
 
 /// The fused operation.
 #[backend_extension(Flex, NdArray, Autodiff)]
 pub trait OutputLossKernel: Backend {
-    /// The smoothed loss and the plain one: `[2]`. Only the first has a gradient.
+    /// What is trained on, the smoothed loss, the plain one, the divergence: `[4]`. Only the first has a gradient.
     fn output_loss_kernel(hidden: FloatTensor<Self>, weight: FloatTensor<Self>, rule: LossRule) -> FloatTensor<Self>;
 }
 
@@ -179,81 +203,87 @@ impl<B: Cpu> Rows<B> {
         }
     }
 
-    /// The two sums; gradients of `hidden` and `weight` are written if they are wanted.
+    /// The sums; gradients of `hidden` and `weight` are written if they are wanted.
     fn loss(&self, mut gradients: Option<&mut [Vec<f32>; 2]>) -> FloatTensor<B> {
         let hidden = B::values(&self.hidden);
         let [rows, width] = [self.hidden.shape()[0], self.hidden.shape()[1]];
         assert!(rows > 0, "a loss of no rows");
-        let shape = self.weight.shape();
-        let stored = Matrix::new(B::values(&self.weight), [shape[0], shape[1]]);
-        // [R, V]
-        let (weight, vocabulary) = if self.rule.is_table {
-            (stored.t(), shape[0])
-        } else {
-            (stored, shape[1])
-        };
+        let (targets, passes) = (&self.rule.targets, self.rule.passes());
+        assert_eq!(rows, passes * targets.len(), "{passes} rows for each target");
+        let (weight, vocabulary) = self.output_weight();
         let precision = self.rule.precision;
         let weight_right = Right::prepared(weight, precision);
         let transposed = gradients.is_some().then(|| Right::prepared(weight.t(), precision));
         let mut logits = uninitialized(ROWS.min(rows) * vocabulary);
-        let mut sums = [0.0f64; 2];
-        for first in (0..rows).step_by(ROWS) {
-            let count = ROWS.min(rows - first);
-            let logits = &mut logits[..count * vocabulary];
-            let chunk = Matrix::new(&hidden[first * width..][..count * width], [count, width]);
-            Product {
-                left: chunk,
-                right: &weight_right,
-                start: Start::Zero,
+        let mut sums: Sums<f64> = [0.0; 4];
+        for first in (0..targets.len()).step_by(ROWS / passes) {
+            let count = (ROWS / passes).min(targets.len() - first);
+            // The rows of these targets in each pass, and their logits.
+            let place = |row: usize| row * width..(row + count) * width;
+            let places: Vec<_> = (0..passes).map(|pass| place(pass * targets.len() + first)).collect();
+            let chunk = |place: &Range<usize>| Matrix::new(&hidden[place.clone()], [count, width]);
+            let logits = &mut logits[..passes * count * vocabulary];
+            for (place, logits) in places.iter().zip(logits.chunks_mut(count * vocabulary)) {
+                multiply(chunk(place), &weight_right, Start::Zero, logits);
             }
-            .write(logits);
-            for row in self.losses(logits, vocabulary, &self.rule.targets[first..][..count]) {
-                sums[0] += f64::from(row[0]);
-                sums[1] += f64::from(row[1]);
+            for row in self.losses(logits, vocabulary, &targets[first..][..count]) {
+                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(x));
             }
             if let (Some([of_hidden, of_weight]), Some(transposed)) = (&mut gradients, &transposed) {
-                let logits = Matrix::new(logits, [count, vocabulary]);
-                let start = if first == 0 { Start::Zero } else { Start::Result };
-                let of_hidden = &mut of_hidden[first * width..][..count * width];
-                Product {
-                    left: logits,
-                    right: transposed,
-                    start: Start::Zero,
+                for (pass, (place, logits)) in places.iter().zip(logits.chunks(count * vocabulary)).enumerate() {
+                    let logits = Matrix::new(logits, [count, vocabulary]);
+                    multiply(logits, transposed, Start::Zero, &mut of_hidden[place.clone()]);
+                    let (left, right) = if self.rule.is_table {
+                        (logits.t(), chunk(place))
+                    } else {
+                        (chunk(place).t(), logits)
+                    };
+                    let is_first = first == 0 && pass == 0;
+                    let start = if is_first { Start::Zero } else { Start::Result };
+                    multiply(left, &Right::new(right, precision), start, of_weight);
                 }
-                .write(of_hidden);
-                let (left, right) = if self.rule.is_table {
-                    (logits.t(), chunk)
-                } else {
-                    (chunk.t(), logits)
-                };
-                Product {
-                    left,
-                    right: &Right::new(right, precision),
-                    start,
-                }
-                .write(of_weight);
             }
         }
-        B::tensor(sums.map(|sum| sum as f32).to_vec(), Shape::new([2]))
+        B::tensor(sums.map(|sum| sum as f32).to_vec(), Shape::new([4]))
     }
 
-    /// The losses of each row, smoothed and plain. Logits become their own gradients.
-    fn losses(&self, logits: &mut [f32], vocabulary: usize, targets: &[u32]) -> Vec<[f32; 2]> {
+    /// `[R, V]`, and V.
+    fn output_weight(&self) -> (Matrix<'_>, usize) {
+        let shape = self.weight.shape();
+        let stored = Matrix::new(B::values(&self.weight), [shape[0], shape[1]]);
+        if self.rule.is_table {
+            (stored.t(), shape[0])
+        } else {
+            (stored, shape[1])
+        }
+    }
+
+    /// The losses of each target, whose rows' logits stand pass by pass and become their own gradients.
+    fn losses(&self, logits: &mut [f32], vocabulary: usize, targets: &[u32]) -> Vec<Sums<f32>> {
+        if let Some(target) = targets.iter().find(|target| **target as usize >= vocabulary) {
+            panic!("id {target} is outside a vocabulary of {vocabulary}");
+        }
+        let smoothing = self.rule.smoothing as f32;
+        if let Some(weight) = self.rule.divergence_weight {
+            return pairs::losses(logits, targets, smoothing, weight as f32);
+        }
         let rows = logits.par_chunks_mut(vocabulary).zip(targets);
         rows.map(|(row, target)| {
-            assert!(
-                (*target as usize) < vocabulary,
-                "id {target} is outside a vocabulary of {vocabulary}"
-            );
             if *target == PAD {
                 row.fill(0.0);
-                [0.0; 2]
+                [0.0; 4]
             } else {
-                row_loss(row, *target as usize, self.rule.smoothing as f32)
+                let [smoothed, nll] = row_loss(row, *target as usize, smoothing);
+                [smoothed, smoothed, nll, 0.0]
             }
         })
         .collect()
     }
+}
+
+/// `left right`, added to what `start` says.
+fn multiply(left: Matrix<'_>, right: &Right<'_>, start: Start<'_>, result: &mut [f32]) {
+    Product { left, right, start }.write(result);
 }
 
 vectorized! {

@@ -48,8 +48,9 @@ pub struct MultiHeadAttention {
 }
 
 impl MultiHeadAttention {
-    /// The layer that a config asks for; its values are set by name later, see [`crate::weights`].
-    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+    /// The layer that a config asks for, which drops weights at a rate of its own; its values are set by name later, see
+    /// [`crate::weights`].
+    pub fn new(config: &ModelConfig, dropout: f64, device: &Device) -> Self {
         let map = || zero_linear(config.d_model, config.d_model, device);
         Self {
             query: map(),
@@ -58,7 +59,7 @@ impl MultiHeadAttention {
             output: map(),
             heads: Heads {
                 count: config.n_heads,
-                dropout: config.dropout_rates().attention,
+                dropout,
             },
         }
     }

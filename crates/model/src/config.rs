@@ -2,7 +2,11 @@
 //!
 //! The defaults are the base model of Vaswani et al. (2017), table 3.
 
+mod dropout;
+
 use serde::{Deserialize, Serialize};
+
+pub use dropout::{LayerDropout, LayerRates, Rates, Side, SideRates};
 
 /// Largest search width.
 pub const MOST_BEAMS: usize = 256;
@@ -125,20 +129,20 @@ pub struct ModelConfig {
     pub n_heads: usize,
     /// Inner width of the feed-forward sub-layer.
     pub d_ff: usize,
-    /// Dropout rate wherever no rate of its own is given.
-    pub dropout: f64,
+    /// Dropout rate wherever no rate of its own is given; it and those of layers may differ by layer.
+    pub dropout: Rates,
     /// Dropout on the sum of embedding and position.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_dropout: Option<f64>,
     /// Dropout on attention weights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub attention_dropout: Option<f64>,
+    pub attention_dropout: Option<Rates>,
     /// Dropout behind the activation of the feed-forward sub-layer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub feed_forward_dropout: Option<f64>,
+    pub feed_forward_dropout: Option<Rates>,
     /// Dropout on every sub-layer's output before it joins the residual.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub residual_dropout: Option<f64>,
+    pub residual_dropout: Option<Rates>,
     /// Where layer normalisation stands.
     pub norm: NormPosition,
     /// The feed-forward activation.
@@ -174,7 +178,7 @@ impl Default for ModelConfig {
             decoder_layers: 6,
             n_heads: 8,
             d_ff: 2048,
-            dropout: 0.1,
+            dropout: Rates::from(0.1),
             embedding_dropout: None,
             attention_dropout: None,
             feed_forward_dropout: None,
@@ -192,30 +196,7 @@ impl Default for ModelConfig {
     }
 }
 
-/// The dropout rate of each place, resolved from [`ModelConfig`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DropoutRates {
-    /// On the sum of embedding and position.
-    pub embedding: f64,
-    /// On attention weights.
-    pub attention: f64,
-    /// Behind the feed-forward activation.
-    pub feed_forward: f64,
-    /// On a sub-layer's output.
-    pub residual: f64,
-}
-
 impl ModelConfig {
-    /// The rate of each place: its own where given, `dropout` elsewhere.
-    pub fn dropout_rates(&self) -> DropoutRates {
-        DropoutRates {
-            embedding: self.embedding_dropout.unwrap_or(self.dropout),
-            attention: self.attention_dropout.unwrap_or(self.dropout),
-            feed_forward: self.feed_forward_dropout.unwrap_or(self.dropout),
-            residual: self.residual_dropout.unwrap_or(self.dropout),
-        }
-    }
-
     /// Checks what can be checked before any corpus is read.
     ///
     /// # Errors
@@ -258,23 +239,7 @@ impl ModelConfig {
                 "use a multiple of 2, or of 4 with position_merge = \"concat\"",
             );
         }
-        let rates = self.dropout_rates();
-        for (key, rate) in [
-            ("model.dropout", self.dropout),
-            ("model.embedding_dropout", rates.embedding),
-            ("model.attention_dropout", rates.attention),
-            ("model.feed_forward_dropout", rates.feed_forward),
-            ("model.residual_dropout", rates.residual),
-        ] {
-            if !(0.0..1.0).contains(&rate) {
-                return fail(
-                    key,
-                    format!("{rate} is not in 0 <= rate < 1"),
-                    "0.1 suits large corpora, 0.3 small ones",
-                );
-            }
-        }
-        Ok(())
+        self.check_dropout()
     }
 
     /// Keys of recurrent models stand with such a model only, and fit it.

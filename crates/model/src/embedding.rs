@@ -30,7 +30,7 @@ impl EmbeddingRule {
             },
             positions: config.arch == Architecture::Transformer,
             concat: config.position_merge == PositionMerge::Concat,
-            dropout: config.dropout_rates().embedding,
+            dropout: config.embedding_dropout_rate(),
         }
     }
 

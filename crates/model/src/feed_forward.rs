@@ -24,15 +24,16 @@ pub struct FeedForward {
 }
 
 impl FeedForward {
-    /// The layer that a config asks for; its values are set by name later, see [`crate::weights`].
-    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+    /// The layer that a config asks for, with a dropout rate of its own; its values are set by name later, see
+    /// [`crate::weights`].
+    pub fn new(config: &ModelConfig, dropout: f64, device: &Device) -> Self {
         let into = || zero_linear(config.d_model, config.d_ff, device);
         Self {
             inner: into(),
             gate: (config.activation == Activation::Swiglu).then(into),
             outer: zero_linear(config.d_ff, config.d_model, device),
             activation: config.activation,
-            dropout: config.dropout_rates().feed_forward,
+            dropout,
         }
     }
 

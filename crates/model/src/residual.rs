@@ -7,7 +7,7 @@ use ember_kernels::residual_norm::{EPSILON, add, add_and_norm, norm};
 use crate::config::{ModelConfig, NormPosition};
 use crate::pass::Pass;
 
-/// Where the norm stands and how much of a sub-layer's output is dropped; the same for all sub-layers of a model.
+/// Where the norm stands and how much of a sub-layer's output is dropped; the same for all sub-layers of a layer.
 #[derive(Module, Debug)]
 pub struct Residual {
     #[module(skip)]
@@ -16,11 +16,11 @@ pub struct Residual {
 }
 
 impl Residual {
-    /// The rule that a config asks for.
-    pub fn new(config: &ModelConfig) -> Self {
+    /// The rule that a config asks for, with a layer's dropout rate.
+    pub fn new(config: &ModelConfig, dropout: f64) -> Self {
         Self {
             position: config.norm,
-            dropout: config.dropout_rates().residual,
+            dropout,
         }
     }
 

@@ -17,6 +17,7 @@ use ember_model::config::ModelConfig;
 use ember_model::kernels::adam::{AdamStep, Parameter};
 use ember_model::kernels::{Precision, is_fused, use_reference};
 use ember_model::loss::output_loss;
+use ember_model::loss::pairs::{PairRule, paired_output_loss};
 use ember_model::pass::Pass;
 use ember_model::weights::{Weight, Weights, export, host_values, import, initialise};
 
@@ -88,13 +89,40 @@ fn pass(model: &Transformer, device: &Device, update: u64) -> (Vec<f32>, [f32; 2
     let loss = output_loss(hidden, model.projection(), targets, 0.1, pass.precision());
     let smoothed = loss.smoothed.div_scalar(tokens);
     let losses = [smoothed.clone(), loss.nll.div_scalar(tokens)].map(|loss| host_values(loss)[0]);
+    (logits, losses, gradients_by_name(model, smoothed))
+}
+
+/// The same batch twice, as R-Drop reads it: the loss, its parts and the gradients.
+fn paired_pass(model: &Transformer, device: &Device) -> ([f32; 4], Weights) {
+    let twice = |lengths: &[usize], entries, seed| {
+        let (ids, [rows, length]) = ragged(lengths, entries, seed);
+        (ids.repeat(2), [2 * rows, length])
+    };
+    let (source, source_shape) = twice(&[9, 1, 5, 8], 31, 3);
+    let (target_input, target_shape) = twice(&[7, 3, 1, 6], 37, 5);
+    let (target_output, _) = ragged(&[7, 3, 1, 6], 37, 11);
+    let pass = &mut Pass::training(3, 1, 0, Precision::Fp32);
+    let source = Source::new(&source, source_shape, device);
+    let hidden = model.forward(&source, ids_tensor(&target_input, target_shape, device), pass);
+    let targets = ids_tensor(&target_output, [target_output.len()], device);
+    let rule = PairRule {
+        smoothing: 0.1,
+        divergence_weight: 5.0,
+        precision: pass.precision(),
+    };
+    let loss = paired_output_loss(hidden, model.projection(), targets, rule);
+    let losses = [loss.trained.clone(), loss.smoothed, loss.nll, loss.divergence].map(|loss| host_values(loss)[0]);
+    (losses, gradients_by_name(model, loss.trained))
+}
+
+fn gradients_by_name(model: &Transformer, loss: Tensor<1>) -> Weights {
     let mut gradients = GradientsByName {
-        gradients: GradientsParams::from_grads(smoothed.backward(), model),
+        gradients: GradientsParams::from_grads(loss.backward(), model),
         path: Vec::new(),
         found: Weights::new(),
     };
     model.visit(&mut gradients);
-    (logits, losses, gradients.found)
+    gradients.found
 }
 
 struct GradientsByName {
@@ -167,18 +195,37 @@ fn compare(config: &ModelConfig, device: &Device) {
         RESULT_BOUND,
     );
     assert_close(&name("loss"), &losses, &expected.1, largest(&expected.1), RESULT_BOUND);
-    assert_eq!(gradients.len(), expected.2.len());
-    for (parameter, expected_gradient) in &expected.2 {
+    compare_gradients(name, &gradients, &expected.2);
+}
+
+fn compare_gradients(name: impl Fn(&str) -> String, found: &Weights, expected: &Weights) {
+    assert_eq!(found.len(), expected.len());
+    for (parameter, expected_gradient) in expected {
         // A constant added to all scores of a query changes no weight: the gradient of a key's bias is zero but for
         // rounding, which is held against the gradient of the key's weight.
-        let measure = &expected.2[&parameter.replace("key.bias", "key.weight")];
+        let measure = &expected[&parameter.replace("key.bias", "key.weight")];
         assert_close(
             &name(parameter),
-            &gradients[parameter].values,
+            &found[parameter].values,
             &expected_gradient.values,
             largest(&measure.values),
             GRADIENT_BOUND,
         );
+    }
+}
+
+#[test]
+fn fused_models_of_two_passes_are_the_plain_ones() {
+    for device in [Device::flex().autodiff(), Device::ndarray().autodiff()] {
+        for (norm, tie) in [("post", "all"), ("pre", "none")] {
+            let config = config(norm, "relu", tie, "sum", 0.3);
+            let model = model(&config, &device);
+            let [(losses, gradients), expected] = both(|| paired_pass(&model, &device));
+            let name = |what: &str| format!("{what} of {config:?} on {device:?}");
+            assert!(losses[3] > 0.1, "the passes differ: {losses:?}");
+            assert_close(&name("loss"), &losses, &expected.0, largest(&expected.0), RESULT_BOUND);
+            compare_gradients(name, &gradients, &expected.1);
+        }
     }
 }
 

@@ -21,13 +21,15 @@ use crate::run::{MODEL_FILE, RunFolder};
 use crate::weights_file;
 
 /// Which checkpoints to average.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
     /// The newest.
     Last(usize),
     /// Those with the best validations.
     Best(usize),
+    /// Those of given updates.
+    Updates(Vec<u64>),
 }
 
 /// Name of the file that says what an average holds.
@@ -61,10 +63,10 @@ struct Part {
 /// Writes `checkpoints/average/`, usable as `--checkpoint average`. Returns the updates that went into it.
 ///
 /// # Errors
-/// When the run has no checkpoint, or fewer than asked for, or one is damaged.
+/// When the run has no checkpoint, or fewer or other ones than asked for, or one is damaged.
 pub fn average(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
     let name = run.load_config()?.name;
-    let updates = select(run, selection)?;
+    let updates = select(run, &selection)?;
     let mut folders = Vec::new();
     let mut checkpoints = Vec::new();
     for &update in &updates {
@@ -100,12 +102,14 @@ pub fn average(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
     Ok(updates)
 }
 
-fn select(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
+/// The updates of a selection, oldest first.
+fn select(run: &RunFolder, selection: &Selection) -> Result<Vec<u64>> {
     let checkpoints = run.checkpoints();
     let existing = files::list(&checkpoints)?;
     let (count, mut candidates) = match selection {
-        Selection::Last(count) => (count, existing.clone()),
-        Selection::Best(count) => (count, ranked(run, &existing)?),
+        Selection::Last(count) => (*count, existing),
+        Selection::Best(count) => (*count, ranked(run, &existing)?),
+        Selection::Updates(updates) => return given(checkpoints, &existing, updates),
     };
     if count == 0 || candidates.len() < count {
         return Err(TrainerError::Run {
@@ -119,6 +123,38 @@ fn select(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
     }
     let mut chosen = candidates.split_off(candidates.len() - count);
     chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// The updates that the user named, each of which must exist and counts once.
+fn given(checkpoints: PathBuf, existing: &[u64], updates: &[u64]) -> Result<Vec<u64>> {
+    let fault = |message: String, hint: String| {
+        Err(TrainerError::Run {
+            folder: checkpoints.clone(),
+            message,
+            hint,
+        })
+    };
+    let in_words = |updates: &[u64]| updates.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let missing: Vec<u64> = updates
+        .iter()
+        .copied()
+        .filter(|update| !existing.contains(update))
+        .collect();
+    if !missing.is_empty() {
+        let there = match existing {
+            [] => "it has none".into(),
+            _ => format!("it has {}", in_words(existing)),
+        };
+        let hint = format!("{there}; validation.keep_last and keep_best say how many stay");
+        return fault(format!("has no checkpoint of update {}", in_words(&missing)), hint);
+    }
+    let mut chosen = updates.to_vec();
+    chosen.sort_unstable();
+    if let Some(pair) = chosen.windows(2).find(|pair| pair[0] == pair[1]) {
+        let hint = "name each once: all count the same".into();
+        return fault(format!("is asked for update {} twice", pair[0]), hint);
+    }
     Ok(chosen)
 }
 

@@ -64,6 +64,9 @@ pub struct TrainSpeed {
     pub peak_rss_mib: Option<f64>,
     /// Mean loss of the last update, to see that something was learnt.
     pub loss: f64,
+    /// Mean divergence of the last update's two passes; absent without R-Drop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl: Option<f64>,
 }
 
 /// Speed of translation.
@@ -123,13 +126,13 @@ fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> Tr
         })
         .collect();
     let mut times = Vec::new();
-    let mut loss = 0.0;
+    let (mut loss, mut kl) = (0.0, None);
     let mut started = Instant::now();
     for update in 1.. {
         let begin = Instant::now();
         let micro_batches = (0..training.accumulate).map(|number| &batches[(update as usize + number) % BATCHES]);
         let gradients = learner.gradients(micro_batches, update);
-        loss = gradients.loss;
+        (loss, kl) = (gradients.loss, gradients.divergence);
         let rate = training
             .schedule
             .learning_rate(update, options.config.model.d_model, &Default::default());
@@ -151,6 +154,7 @@ fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> Tr
         updates: times.len(),
         peak_rss_mib: peak_memory(),
         loss,
+        kl,
     }
 }
 

@@ -7,6 +7,7 @@ use ember_model::arch::{Model, Vocabularies};
 use ember_model::config::ModelConfigError;
 use ember_model::kernels::{self, is_fused, together};
 use ember_model::loss::output_loss;
+use ember_model::loss::pairs::{PairRule, paired_output_loss};
 use ember_model::pass::Pass;
 use ember_model::weights::{host_values, initialise};
 
@@ -50,6 +51,16 @@ pub struct UpdateGradients {
     pub loss: f64,
     /// Mean plain loss of a target token, in nats.
     pub nll: f64,
+    /// Mean divergence of the two passes at a target token, in nats; `None` without R-Drop.
+    pub divergence: Option<f64>,
+}
+
+/// Sums over the target tokens of a micro-batch, in nats: `[1]` each.
+struct MicroBatchLoss {
+    /// What gradients are taken of.
+    trained: Tensor<1>,
+    /// The smoothed loss, the plain one, and with R-Drop the divergence; without autodiff.
+    reported: Vec<Tensor<1>>,
 }
 
 impl UpdateGradients {
@@ -103,34 +114,57 @@ impl Learner {
             norm: 0.0,
             loss: 0.0,
             nll: 0.0,
+            divergence: None,
         };
         for (number, batch) in micro_batches.into_iter().enumerate() {
-            let tensors = BatchTensors::new(batch, &self.device);
             let mut pass = Pass::training(self.seed, update, number as u64, self.training.precision.into());
-            let hidden = model.forward(&tensors.source, tensors.target_input, &mut pass);
-            let loss = output_loss(
-                hidden,
-                model.projection(),
-                tensors.target_output,
-                self.training.label_smoothing,
-                pass.precision(),
-            );
-            let gradients = GradientsParams::from_grads(loss.smoothed.backward(), model);
+            let loss = self.micro_batch_loss(batch, &mut pass);
+            let gradients = GradientsParams::from_grads(loss.trained.backward(), model);
             total.sum = if number == 0 {
                 gradients
             } else {
                 add_gradients(model, total.sum, gradients)
             };
             total.target_tokens += batch.target_tokens as f64;
-            // One copy from the device for both.
-            let sums = host_values(Tensor::cat(vec![loss.smoothed.inner(), loss.nll.inner()], 0));
+            // One copy from the device for all.
+            let sums = host_values(Tensor::cat(loss.reported, 0));
             total.loss += f64::from(sums[0]);
             total.nll += f64::from(sums[1]);
+            if let Some(divergence) = sums.get(2) {
+                *total.divergence.get_or_insert(0.0) += f64::from(*divergence);
+            }
         }
         total.norm = gradient_norm(model, &total.sum) / total.target_tokens;
         total.loss /= total.target_tokens;
         total.nll /= total.target_tokens;
+        total.divergence = total.divergence.map(|sum| sum / total.target_tokens);
         total
+    }
+
+    /// With R-Drop every sentence stands in the batch twice: as other rows, they have other numbers dropped.
+    fn micro_batch_loss(&self, batch: &Batch, pass: &mut Pass) -> MicroBatchLoss {
+        let model = self.model();
+        let passes = self.training.passes();
+        let tensors = BatchTensors::repeated(batch, passes, &self.device);
+        let (smoothing, precision) = (self.training.label_smoothing, pass.precision());
+        let hidden = model.forward(&tensors.source, tensors.target_input, pass);
+        if passes == 1 {
+            let loss = output_loss(hidden, model.projection(), tensors.target_output, smoothing, precision);
+            return MicroBatchLoss {
+                reported: vec![loss.smoothed.clone().inner(), loss.nll.inner()],
+                trained: loss.smoothed,
+            };
+        }
+        let rule = PairRule {
+            smoothing,
+            divergence_weight: self.training.r_drop,
+            precision,
+        };
+        let loss = paired_output_loss(hidden, model.projection(), tensors.target_output, rule);
+        MicroBatchLoss {
+            reported: [loss.smoothed, loss.nll, loss.divergence].map(Tensor::inner).to_vec(),
+            trained: loss.trained,
+        }
     }
 
     /// One step of the optimizer, after clipping.

@@ -22,11 +22,18 @@ pub struct Average {
     /// The N checkpoints with the best validations
     #[arg(long, value_name = "N", conflicts_with = "last", value_parser = at_least_one)]
     best: Option<usize>,
+    /// The checkpoints of these updates, such as 2000,2500,3000
+    #[arg(long, value_name = "U,…", conflicts_with_all = ["last", "best"], value_delimiter = ',')]
+    checkpoints: Vec<u64>,
 }
 
 impl Average {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let selection = self.best.map_or(Selection::Last(self.last), Selection::Best);
+        let selection = match self.best {
+            Some(count) => Selection::Best(count),
+            None if self.checkpoints.is_empty() => Selection::Last(self.last),
+            None => Selection::Updates(self.checkpoints),
+        };
         let updates = average(&RunFolder::new(&self.run), selection)?;
         let updates: Vec<String> = updates.iter().map(u64::to_string).collect();
         eprintln!(

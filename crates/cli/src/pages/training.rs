@@ -29,6 +29,15 @@ pub fn curves(report: &RunReport) -> Vec<Block> {
         Scale::Linear,
         loss,
     ));
+    let divergence = of_updates(updates, |point| point.kl);
+    if divergence.iter().any(|(_, kl)| kl.is_finite()) {
+        blocks.push(chart(
+            "Divergence of two passes",
+            "nats a target token, R-Drop",
+            Scale::Linear,
+            vec![("", divergence)],
+        ));
+    }
     if validations.iter().any(|row| row.bleu.is_some()) {
         let scores = vec![
             ("BLEU", of_validations(validations, |row| row.bleu)),

@@ -3,16 +3,16 @@ use crate::testing::{Case, Input, Layout, assert_close, devices, numbers, produc
 
 /// Sizes of a case.
 #[derive(Debug, Clone, Copy)]
-struct Sizes {
-    rows: usize,
-    vocabulary: usize,
-    width: usize,
-    padding: Padding,
+pub(super) struct Sizes {
+    pub rows: usize,
+    pub vocabulary: usize,
+    pub width: usize,
+    pub padding: Padding,
 }
 
 /// Which targets are padding.
 #[derive(Debug, Clone, Copy)]
-enum Padding {
+pub(super) enum Padding {
     None,
     EveryThird,
     /// All but the first row.
@@ -21,7 +21,7 @@ enum Padding {
 }
 
 impl Sizes {
-    fn targets(&self) -> Vec<u32> {
+    pub fn targets(&self) -> Vec<u32> {
         (0..self.rows)
             .map(|row| {
                 let real = match self.padding {
@@ -112,7 +112,7 @@ fn case(sizes: Sizes, how: How) -> Case {
 }
 
 /// One row, multiples of 32, odd sizes, more rows than have logits at the same time, blocks and batches of padding.
-fn sizes() -> Vec<Sizes> {
+pub(super) fn sizes() -> Vec<Sizes> {
     [
         (1, 2, 1, Padding::None),
         (1, 37, 5, Padding::None),

@@ -24,7 +24,7 @@ use super::{Source, Vocabularies, ids_tensor};
 use crate::attention::{AttentionMaps, Mask};
 use crate::cache::{index_tensor, rows_of};
 use crate::cell::{RecurrentLayer, select};
-use crate::config::{Architecture, CellKind, ModelConfig, ModelConfigError, Tie};
+use crate::config::{Architecture, CellKind, ModelConfig, ModelConfigError, Side, Tie};
 use crate::embedding::{EmbeddingRule, table};
 use crate::pass::Pass;
 use crate::source_attention::{Keys, SourceAttention};
@@ -48,7 +48,10 @@ pub struct Recurrent {
     pub attention: Option<SourceAttention>,
     embedding_rule: EmbeddingRule,
     input_feeding: bool,
-    dropout: f64,
+    /// Between the encoder's layers.
+    encoder_dropout: f64,
+    /// Between the decoder's layers.
+    decoder_dropout: f64,
 }
 
 /// One layer of the encoder.
@@ -126,6 +129,8 @@ impl Recurrent {
         };
         let input_feeding = config.input_feeding.unwrap_or(false);
         let decoder_layer = |number| layer(if number == 0 && input_feeding { 2 * width } else { width }, width);
+        // All layers of a side have the same rate.
+        let dropout = |side| config.layer_dropout(side, 0).residual;
         let states = if kind == CellKind::Lstm { 2 } else { 1 };
         Ok(Self {
             source_embedding: table(vocabularies.source, width, device),
@@ -137,7 +142,8 @@ impl Recurrent {
             attention: (config.arch == Architecture::RnnAttention).then(|| SourceAttention::new(config, device)),
             embedding_rule: EmbeddingRule::new(config),
             input_feeding,
-            dropout: config.dropout_rates().residual,
+            encoder_dropout: dropout(Side::Encoder),
+            decoder_dropout: dropout(Side::Decoder),
         })
     }
 
@@ -161,7 +167,7 @@ impl Recurrent {
         let mut last = None;
         for (number, layer) in self.encoder.iter().enumerate() {
             if number > 0 {
-                x = pass.dropout(self.dropout).apply(x);
+                x = pass.dropout(self.encoder_dropout).apply(x);
             }
             let (outputs, state) = layer.run(x, &source.mask, pass);
             x = outputs;
@@ -193,7 +199,11 @@ impl Recurrent {
         let Encoded { keys, mut states } = encoded;
         let [batch, length] = target_input.dims();
         let x = self.embedding_rule.embed(self.target_table(), target_input, 0, pass);
-        let dropouts: Vec<Dropout> = self.decoder.iter().map(|_| pass.dropout(self.dropout)).collect();
+        let dropouts: Vec<Dropout> = self
+            .decoder
+            .iter()
+            .map(|_| pass.dropout(self.decoder_dropout))
+            .collect();
         let attend = |hidden: Tensor<3>, pass: &Pass| match (&self.attention, &keys) {
             (Some(attention), Some(keys)) => attention.forward(hidden, keys, &source.mask, pass),
             _ => hidden,

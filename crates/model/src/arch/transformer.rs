@@ -12,7 +12,7 @@ use ember_kernels::residual_norm::norm;
 use super::{Source, Vocabularies, ids_tensor};
 use crate::attention::{Mask, MultiHeadAttention};
 use crate::cache::{DecoderCache, LayerCache};
-use crate::config::{ModelConfig, ModelConfigError, NormPosition, Tie};
+use crate::config::{LayerDropout, ModelConfig, ModelConfigError, NormPosition, Side, Tie};
 use crate::embedding::{EmbeddingRule, table};
 use crate::feed_forward::FeedForward;
 use crate::pass::Pass;
@@ -176,8 +176,10 @@ pub struct Encoder {
 impl Encoder {
     fn new(config: &ModelConfig, device: &Device) -> Self {
         Self {
-            layers: (0..config.encoder_layers)
-                .map(|_| EncoderLayer::new(config, device))
+            layers: config
+                .layer_dropouts(Side::Encoder)
+                .into_iter()
+                .map(|dropout| EncoderLayer::new(config, dropout, device))
                 .collect(),
             norm: final_norm(config, device),
         }
@@ -203,13 +205,13 @@ pub struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    fn new(config: &ModelConfig, device: &Device) -> Self {
+    fn new(config: &ModelConfig, dropout: LayerDropout, device: &Device) -> Self {
         Self {
-            self_attention: MultiHeadAttention::new(config, device),
+            self_attention: MultiHeadAttention::new(config, dropout.attention, device),
             self_attention_norm: layer_norm(config, device),
-            feed_forward: FeedForward::new(config, device),
+            feed_forward: FeedForward::new(config, dropout.feed_forward, device),
             feed_forward_norm: layer_norm(config, device),
-            residual: Residual::new(config),
+            residual: Residual::new(config, dropout.residual),
         }
     }
 
@@ -243,8 +245,10 @@ pub struct Decoder {
 impl Decoder {
     fn new(config: &ModelConfig, device: &Device) -> Self {
         Self {
-            layers: (0..config.decoder_layers)
-                .map(|_| DecoderLayer::new(config, device))
+            layers: config
+                .layer_dropouts(Side::Decoder)
+                .into_iter()
+                .map(|dropout| DecoderLayer::new(config, dropout, device))
                 .collect(),
             norm: final_norm(config, device),
         }
@@ -281,15 +285,15 @@ pub struct DecoderLayer {
 }
 
 impl DecoderLayer {
-    fn new(config: &ModelConfig, device: &Device) -> Self {
+    fn new(config: &ModelConfig, dropout: LayerDropout, device: &Device) -> Self {
         Self {
-            self_attention: MultiHeadAttention::new(config, device),
+            self_attention: MultiHeadAttention::new(config, dropout.attention, device),
             self_attention_norm: layer_norm(config, device),
-            cross_attention: MultiHeadAttention::new(config, device),
+            cross_attention: MultiHeadAttention::new(config, dropout.attention, device),
             cross_attention_norm: layer_norm(config, device),
-            feed_forward: FeedForward::new(config, device),
+            feed_forward: FeedForward::new(config, dropout.feed_forward, device),
             feed_forward_norm: layer_norm(config, device),
-            residual: Residual::new(config),
+            residual: Residual::new(config, dropout.residual),
         }
     }
 

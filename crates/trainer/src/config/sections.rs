@@ -24,6 +24,9 @@ pub struct TrainingConfig {
     /// Probability spread over the words that are not the reference's (Szegedy et al. 2016).
     #[serde(default = "default_label_smoothing")]
     pub label_smoothing: f64,
+    /// What the divergence of two passes with other dropout counts (R-Drop, Liang et al. 2021). 0 is off, a single pass.
+    #[serde(default)]
+    pub r_drop: f64,
     /// How operands of matrix products are rounded.
     #[serde(default)]
     pub precision: Precision,
@@ -45,6 +48,11 @@ impl TrainingConfig {
     /// Most target tokens of a micro-batch, padding counted.
     pub fn micro_batch_tokens(&self) -> usize {
         (self.batch_tokens / self.accumulate).max(1)
+    }
+
+    /// How many times every sentence goes through the model in an update.
+    pub fn passes(&self) -> usize {
+        if self.r_drop > 0.0 { 2 } else { 1 }
     }
 }
 

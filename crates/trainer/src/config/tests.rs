@@ -1,5 +1,6 @@
 use super::*;
 use crate::duration::{Duration, Unit};
+use ember_model::config::Rates;
 
 const SMALL: &str = r#"
 name = "small"
@@ -96,6 +97,21 @@ fn every_schedule_and_optimizer_reads_back() {
 }
 
 #[test]
+fn dropout_by_layer_reads_back() {
+    for rates in [
+        "dropout = [0.1, 0.1, 0.2]\nembedding_dropout = 0.05",
+        "attention_dropout = { encoder = 0, decoder = [0.1, 0.2, 0.3] }\nresidual_dropout = [0.0, 0.1, 0.2]",
+        "dropout = { encoder = [0.3, 0.2, 0.1], decoder = 0.25 }\nembedding_dropout = 0.05\nfeed_forward_dropout = 0.4",
+    ] {
+        let text = format!("{SMALL}[model]\nencoder_layers = 3\ndecoder_layers = 3\n{rates}\n");
+        let config = read(&text, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let again = Config::from_toml(&config.to_toml(), Path::new("/elsewhere/config.toml"), &[]).unwrap();
+        assert_eq!(again, config, "{}", config.to_toml());
+        assert_eq!(again.to_toml(), config.to_toml());
+    }
+}
+
+#[test]
 fn overrides_are_toml_or_bare_words() {
     let config = read(
         SMALL,
@@ -126,7 +142,7 @@ fn overrides_are_toml_or_bare_words() {
     );
     assert_eq!(config.validation.metric, Metric::Chrf);
     assert_eq!(config.data.train.as_slice(), [Path::new("/home/user/configs/only")]);
-    assert_eq!(config.model.dropout, 0.0);
+    assert_eq!(config.model.dropout, Rates::from(0.0));
     assert!(!config.tokenizer.shared);
     assert_eq!(read(SMALL, &["name=2026-11-21"]).unwrap().name, "2026-11-21");
     assert_eq!(read(SMALL, &["name=a b=c"]).unwrap().name, "a b=c");
@@ -152,12 +168,31 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("", "[model]\nd_model = 510", &[]),
     ("", "[model]\nn_heads = 7", &[]),
     ("", "[model]\nnorm = true", &[]),
+    ("", "[model]\ndropout = \"0.1\"", &[]),
+    ("", "[model]\ndropout = [0.1, 0.2]\nembedding_dropout = 0.1", &[]),
+    ("", "[model]\ndropout = [0.1, \"0.2\"]", &[]),
+    ("", "[model]\ndropout = { encoder = 0.1, decoder = 0.2 }", &[]),
+    ("", "[model]\nresidual_dropout = { encoder = 0.1 }", &[]),
+    ("", "[model]\nresidual_dropout = { encoder = 0.1, decodr = 0.2 }", &[]),
+    (
+        "",
+        "[model]\nattention_dropout = { encoder = 0, decoder = [0, 0, 0, 0, 0, 1.5] }",
+        &[],
+    ),
+    (
+        "",
+        "[model]\narch = \"rnn\"\nresidual_dropout = [0, 0, 0, 0, 0, 0.1]",
+        &[],
+    ),
     ("", "[decoding]\nbeam = 1000", &[]),
     ("", "batch_tokens = 4096.5", &[]),
     ("", "batch_tokens = 99999999999999999999", &[]),
     ("", "accumulate = 5000", &[]),
     ("", "label_smoothing = 1.5", &[]),
     ("", "clip_norm = nan", &[]),
+    ("", "r_drop = -0.5", &[]),
+    ("", "r_drop = nan", &[]),
+    ("", "r_drop = 5\n[model]\ndropout = 0", &[]),
     ("", "schedule = \"noam\"", &[]),
     ("", "schedule = { warmup = 2000 }", &[]),
     ("", "schedule = { kind = \"noan\" }", &[]),
@@ -275,6 +310,7 @@ fn what_may_change_between_runs_is_told() {
         "decoding.beam=2",
         "data.test.test2017=\"x\"",
         "training.label_smoothing=0",
+        "training.r_drop=5",
     ];
     let changes = compare_for_resume(&small(), &read(SMALL, &overrides).unwrap()).unwrap();
     insta::assert_snapshot!(changes.join("\n"));

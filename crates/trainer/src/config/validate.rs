@@ -21,6 +21,7 @@ impl Config {
         self.model.validate()?;
         self.model.resolved_tie(self.tokenizer.shared)?;
         self.training.validate()?;
+        self.validate_r_drop()?;
         self.validation.validate()?;
         self.decoding.validate()?;
         Ok(())
@@ -45,6 +46,21 @@ impl Config {
             "seed",
             || format!("{} is above the greatest value {most}", self.seed),
             "use 1",
+        )
+    }
+
+    /// Two passes differ by what they drop, and by nothing else.
+    fn validate_r_drop(&self) -> Checked {
+        ensure(
+            self.training.passes() == 1 || self.model.has_dropout(),
+            "training.r_drop",
+            || {
+                format!(
+                    "{} compares two passes with other dropout, but every dropout rate is 0",
+                    self.training.r_drop
+                )
+            },
+            "set model.dropout above 0, or training.r_drop to 0",
         )
     }
 
@@ -103,6 +119,11 @@ impl TrainingConfig {
             "training.label_smoothing",
             self.label_smoothing,
             "0.1 is common, 0 is off",
+        )?;
+        not_negative(
+            "training.r_drop",
+            self.r_drop,
+            "5 is the paper's value for translation, 0 is off",
         )?;
         not_negative("training.clip_norm", self.clip_norm, "1 is common, 0 is off")?;
         below_one("training.ema", self.ema, "0.999 is common, 0 is off")?;

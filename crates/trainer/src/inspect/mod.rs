@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! parameters  the model's parameters, module by module
+//! dropout     its dropout rates, where layers differ
 //! corpus      what the training text tells: tokenizer, batches, coverage; nothing stays on disk
 //! vocabulary  the two sides' pieces, and how well they cover the text
 //! memory/     a forecast of the memory that training takes at most
@@ -9,6 +10,7 @@
 //! ```
 
 pub mod corpus;
+pub mod dropout;
 pub mod memory;
 pub mod parameters;
 pub mod schedule;
@@ -25,6 +27,7 @@ use crate::error::Result;
 use crate::run::RunFolder;
 use crate::trained::vocabularies;
 use corpus::Corpus;
+use dropout::LayerRow;
 use memory::{BatchSource, Forecast, Texts, Update};
 use parameters::Parameters;
 use schedule::LearningRates;
@@ -50,6 +53,9 @@ pub struct Inspection {
     pub arch: Architecture,
     /// The model's parameters.
     pub parameters: Parameters,
+    /// What each layer drops; absent where all drop the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<Vec<LayerRow>>,
     /// What text becomes.
     pub vocabulary: Vocabulary,
     /// Memory that training takes at most.
@@ -100,6 +106,7 @@ pub fn inspect(options: &InspectOptions, progress: &dyn Progress) -> Result<Insp
         arch: config.model.arch,
         memory: update.forecast(batch, source, &texts),
         parameters,
+        dropout: dropout::by_layer(&config.model),
         vocabulary: Vocabulary::describe(config, &corpus, vocabularies),
         positions: positions(config),
         schedule: LearningRates::new(config, averages),

@@ -4,10 +4,11 @@ use super::records::{UpdateRecord, ValidationRecord};
 
 /// `Ep. 1 : Up. 1000 : Sen. 7,079 : Cost 4.21 : Time 12.34s : 5123.45 words/s : gNorm 1.23 : L.r. 3.0000e-04`.
 ///
-/// Sentences are those of the run, the cost is the smoothed loss, words are target tokens.
+/// Sentences are those of the run, the cost is the smoothed loss, words are target tokens. `: KL 0.1234` follows with
+/// R-Drop, and `: skipped 2` where updates were.
 pub fn update_line(record: &UpdateRecord) -> String {
     format!(
-        "Ep. {} : Up. {} : Sen. {} : Cost {:.4} : Time {:.2}s : {:.2} words/s : gNorm {:.4} : L.r. {:.4e}{}",
+        "Ep. {} : Up. {} : Sen. {} : Cost {:.4} : Time {:.2}s : {:.2} words/s : gNorm {:.4} : L.r. {:.4e}{}{}",
         record.epoch,
         record.update,
         grouped(record.total_sentences),
@@ -16,6 +17,7 @@ pub fn update_line(record: &UpdateRecord) -> String {
         record.target_tokens_per_second,
         record.gradient_norm,
         Exponent(record.learning_rate),
+        record.kl.map_or_else(String::new, |kl| format!(" : KL {kl:.4}")),
         if record.skipped > 0 {
             format!(" : skipped {}", record.skipped)
         } else {
@@ -99,6 +101,11 @@ mod tests {
             ..update(1000)
         };
         assert!(update_line(&skipped).ends_with(": skipped 2"));
+        let paired = UpdateRecord {
+            kl: Some(0.25),
+            ..skipped
+        };
+        assert!(update_line(&paired).ends_with(" : KL 0.2500 : skipped 2"));
     }
 
     #[test]

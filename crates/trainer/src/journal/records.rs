@@ -9,7 +9,7 @@ pub struct UpdateRecord {
     pub update: u64,
     /// The epoch it belongs to, from 1.
     pub epoch: u64,
-    /// Label-smoothed cross-entropy a target token, in nats; what is trained.
+    /// Label-smoothed cross-entropy a target token, in nats; what is trained, with R-Drop beside the divergence.
     pub loss: f64,
     /// Plain cross-entropy a target token, in nats.
     pub nll: f64,
@@ -17,6 +17,10 @@ pub struct UpdateRecord {
     pub perplexity: f64,
     /// `exp(loss)`: perplexity of the smoothed loss.
     pub smoothed_perplexity: f64,
+    /// How far the two passes of R-Drop lie apart at a target token, the mean of both KL divergences in nats; absent
+    /// without R-Drop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl: Option<f64>,
     /// Learning rate of this update.
     pub learning_rate: f64,
     /// Norm of the gradient of all weights together, before clipping.
@@ -46,14 +50,16 @@ impl UpdateRecord {
     }
 
     pub(super) fn scalars(&self) -> Vec<(&'static str, f64)> {
-        vec![
+        let mut scalars = vec![
             ("train/loss", self.loss),
             ("train/nll", self.nll),
             ("train/perplexity", self.perplexity),
             ("train/learning_rate", self.learning_rate),
             ("train/gradient_norm", self.gradient_norm),
             ("train/target_tokens_per_second", self.target_tokens_per_second),
-        ]
+        ];
+        scalars.extend(self.kl.map(|kl| ("train/kl", kl)));
+        scalars
     }
 }
 

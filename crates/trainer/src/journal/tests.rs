@@ -8,6 +8,7 @@ pub(super) fn update(update: u64) -> UpdateRecord {
         nll: 3.9,
         perplexity: 3.9f64.exp(),
         smoothed_perplexity: 4.21f64.exp(),
+        kl: None,
         learning_rate: 3e-4,
         gradient_norm: 1.23,
         sentences: 120,
@@ -163,6 +164,12 @@ fn metrics_are_one_object_a_line_with_the_clock_in_the_names() {
         gradient_norm: f64::INFINITY,
         ..update(7)
     };
+    assert!(!line.contains("kl"));
+    let paired = UpdateRecord {
+        kl: Some(0.25),
+        ..update(7)
+    };
+    assert!(paired.to_json().contains("\"kl\":0.25"));
     assert!(lost.to_json().contains("\"loss\":null") && lost.to_json().contains("\"gradient_norm\":null"));
 }
 

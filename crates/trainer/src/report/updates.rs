@@ -1,7 +1,7 @@
 //! `metrics.jsonl` as curves.
 //!
 //! A run may have a hundred thousand updates and a chart shows a few hundred points, so neighbours are put together: the
-//! loss is their mean over target tokens, the speed their tokens over their seconds, the gradient's norm the largest, so
+//! loss and the divergence of R-Drop are means over target tokens, the speed their tokens over their seconds, the gradient's norm the largest, so
 //! that no jump is lost, and the learning rate that of the last.
 
 use std::fs::File;
@@ -41,6 +41,8 @@ pub struct UpdatePoint {
     pub update: u64,
     /// Mean label-smoothed cross-entropy a target token, in nats.
     pub loss: f64,
+    /// Mean divergence of the two passes of R-Drop a target token, in nats; not a number without.
+    pub kl: f64,
     /// Of the last.
     pub learning_rate: f64,
     /// The largest, before clipping.
@@ -55,6 +57,8 @@ struct Line {
     update: u64,
     epoch: u64,
     loss: Option<f64>,
+    #[serde(default)]
+    kl: Option<f64>,
     learning_rate: Option<f64>,
     gradient_norm: Option<f64>,
     target_tokens: u64,
@@ -106,18 +110,22 @@ impl UpdatePoint {
     /// Of at least one line.
     fn of(lines: &[Line]) -> Self {
         let last = &lines[lines.len() - 1];
-        let with_loss = || {
-            lines
-                .iter()
-                .filter_map(|line| Some((line.loss?, line.target_tokens as f64)))
+        // The mean over target tokens of the lines that have it.
+        let mean = |value: fn(&Line) -> Option<f64>| {
+            let known = || {
+                lines
+                    .iter()
+                    .filter_map(move |line| Some((value(line)?, line.target_tokens as f64)))
+            };
+            let sum: f64 = known().map(|(value, tokens)| value * tokens).sum();
+            sum / known().map(|(_, tokens)| tokens).sum::<f64>()
         };
-        let loss: f64 = with_loss().map(|(loss, tokens)| loss * tokens).sum();
-        let tokens: f64 = with_loss().map(|(_, tokens)| tokens).sum();
         let seconds: f64 = lines.iter().map(|line| line.seconds).sum();
         let all_tokens: u64 = lines.iter().map(|line| line.target_tokens).sum();
         Self {
             update: last.update,
-            loss: loss / tokens,
+            loss: mean(|line| line.loss),
+            kl: mean(|line| line.kl),
             learning_rate: last.learning_rate.unwrap_or(f64::NAN),
             gradient_norm: lines
                 .iter()
@@ -173,6 +181,26 @@ mod tests {
             .filter(|point| point.gradient_norm == 9.5)
             .collect();
         assert_eq!((jumps.len(), jumps[0].update), (1, 780));
+    }
+
+    #[test]
+    fn the_divergence_of_two_passes_is_a_mean_of_those_that_are_there() {
+        let with_kl =
+            |update: u64, kl: &str| line(update, "4.0", "1.0").replace("\"nll\"", &format!("\"kl\":{kl},\"nll\""));
+        let text: String = (1..=600)
+            .map(|update| match update {
+                1 => with_kl(1, "null"),
+                2 => with_kl(2, "0.5"),
+                3 => with_kl(3, "0.2"),
+                4 => with_kl(4, "0.4"),
+                _ => line(update, "4.0", "1.0"),
+            })
+            .collect();
+        let updates = Updates::from_lines(text.as_bytes());
+        assert_eq!((updates.per_point, updates.damaged), (2, 0));
+        assert_eq!(updates.points[0].kl, 0.5);
+        assert!((updates.points[1].kl - 0.3).abs() < 1e-12);
+        assert!(updates.points[2].kl.is_nan());
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) struct Interval {
     last: Option<UpdateRecord>,
     loss: f64,
     nll: f64,
+    /// With R-Drop.
+    kl: Option<f64>,
     sentences: u64,
     source_tokens: u64,
     target_tokens: u64,
@@ -24,6 +26,7 @@ impl Interval {
             last: None,
             loss: 0.0,
             nll: 0.0,
+            kl: None,
             sentences: 0,
             source_tokens: 0,
             target_tokens: 0,
@@ -36,6 +39,9 @@ impl Interval {
         if record.loss.is_finite() {
             self.loss += record.loss * record.target_tokens as f64;
             self.nll += record.nll * record.target_tokens as f64;
+            if let Some(kl) = record.kl {
+                *self.kl.get_or_insert(0.0) += kl * record.target_tokens as f64;
+            }
             self.counted_tokens += record.target_tokens;
         }
         self.sentences += record.sentences;
@@ -58,6 +64,7 @@ impl Interval {
             nll,
             perplexity: nll.exp(),
             smoothed_perplexity: loss.exp(),
+            kl: self.kl.map(|kl| kl / tokens),
             sentences: self.sentences,
             source_tokens: self.source_tokens,
             target_tokens: self.target_tokens,

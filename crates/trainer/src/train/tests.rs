@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use ember_data::Progress;
+use ember_model::weights::Weights;
 
 use super::*;
+use crate::average::{Selection, average};
 use crate::checkpoint::crash;
 use crate::console::TrainingStatus;
 
@@ -362,4 +364,35 @@ fn a_run_that_is_stopped_among_skipped_updates_keeps_its_last_good_checkpoint() 
         &files_of(&whole.run),
         "gone on from the last good checkpoint",
     );
+}
+
+/// A checkpoint of a run with a moving average holds that average, and so it is what is averaged again.
+#[test]
+fn moving_averages_are_averaged() {
+    let folder = corpus();
+    let set = ["validation.keep_last=2".to_owned()];
+    let options = TrainOptions {
+        config: Config::from_toml(CONFIG, &folder.path().join("tiny.toml"), &set).unwrap(),
+        ..options(folder.path(), "run")
+    };
+    train(&options, &Silence).unwrap();
+    assert_eq!(average(&options.run, Selection::Updates(vec![2, 1])).unwrap(), [1, 2]);
+    let [first, last, mean] = ["1", "2", "average"].map(|name| {
+        let path = options.run.checkpoints().join(name).join("model.safetensors");
+        crate::weights_file::read(&path).unwrap()
+    });
+    let values = |weights: &Weights| {
+        weights
+            .values()
+            .flat_map(|weight| weight.values.clone())
+            .collect::<Vec<_>>()
+    };
+    let (first, last) = (values(&first), values(&last));
+    assert_ne!(first, last);
+    let expected: Vec<f32> = first
+        .iter()
+        .zip(&last)
+        .map(|(a, b)| ((f64::from(*a) + f64::from(*b)) / 2.0) as f32)
+        .collect();
+    assert_eq!(values(&mean), expected);
 }

@@ -119,6 +119,7 @@ impl<'a> Trainer<'a> {
             .learner
             .gradients(micro_batches.iter().map(|(batch, _)| batch), update);
         let (loss, nll, gradient_norm) = (gradients.loss, gradients.nll, gradients.norm);
+        let kl = gradients.divergence;
         let schedule = &self.config.training.schedule;
         let learning_rate = schedule.learning_rate(update, self.config.model.d_model, &self.state.plateau);
         if gradients.is_finite() {
@@ -145,6 +146,7 @@ impl<'a> Trainer<'a> {
             nll,
             perplexity: nll.exp(),
             smoothed_perplexity: loss.exp(),
+            kl,
             learning_rate,
             gradient_norm,
             sentences: counts.sentences,

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use ember_data::TokenizerKind;
 use ember_model::config::{Architecture, Tie};
+use ember_trainer::inspect::dropout::LayerRow;
 use ember_trainer::inspect::memory::{BatchSource, Forecast};
 use ember_trainer::inspect::parameters::{Module, Parameters};
 use ember_trainer::inspect::schedule::LearningRates;
@@ -22,6 +23,10 @@ pub fn text(found: &Inspection) -> String {
     let mut text = format!("{}: {arch}, {total} parameters\n\n", found.name);
     parameters(&mut text, &found.parameters);
     text.push('\n');
+    if let Some(layers) = &found.dropout {
+        dropout(&mut text, layers);
+        text.push('\n');
+    }
     vocabulary(&mut text, &found.vocabulary);
     text.push('\n');
     memory(&mut text, &found.memory);
@@ -72,6 +77,24 @@ fn parameters(text: &mut String, found: &Parameters) {
     row(text, "output", output, parts.output, share(parts.output));
     row(text, "all", "", found.total, 1.0);
     row(text, "of these attention", "", parts.attention, share(parts.attention));
+}
+
+/// Rates of layers that are not all the same; the places that a recurrent model has not are left out.
+fn dropout(text: &mut String, layers: &[LayerRow]) {
+    let _ = writeln!(
+        text,
+        "{:<26} {:>12} {:>12} {:>12}",
+        "dropout", "attention", "feed-forward", "residual"
+    );
+    let rate = |rate: Option<f64>| rate.map_or_else(String::new, |rate| rate.to_string());
+    for row in layers {
+        let (attention, feed_forward) = (rate(row.attention), rate(row.feed_forward));
+        let _ = writeln!(
+            text,
+            "{:<26} {attention:>12} {feed_forward:>12} {:>12}",
+            row.layer, row.residual
+        );
+    }
 }
 
 fn tied(tie: Tie) -> &'static str {
@@ -183,6 +206,9 @@ fn memory(text: &mut String, found: &Forecast) {
         batch.source_length,
         batch.target_length
     );
+    if found.passes > 1 {
+        let _ = writeln!(text, "each pair {} times, for training.r_drop", found.passes);
+    }
     let row = |text: &mut String, name: &str, mib: f64| {
         let _ = writeln!(text, "  {name:<45} {mib:>8.1} MiB");
     };

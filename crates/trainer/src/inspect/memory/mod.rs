@@ -98,6 +98,8 @@ pub struct Forecast {
     pub batch: BatchShape,
     /// Where it comes from.
     pub batch_source: BatchSource,
+    /// How many times each of its pairs goes through the model at once: 2 with R-Drop.
+    pub passes: usize,
     /// What is there at the moment of an update at which most is.
     pub parts: Vec<Part>,
     /// The process while it trains.
@@ -137,6 +139,7 @@ pub struct Update {
     has_average: bool,
     accumulates: bool,
     micro_batch_tokens: usize,
+    passes: usize,
     is_bf16: bool,
 }
 
@@ -153,6 +156,7 @@ impl Update {
             has_average: config.training.ema > 0.0,
             accumulates: config.training.accumulate > 1,
             micro_batch_tokens: config.training.micro_batch_tokens(),
+            passes: config.training.passes(),
             is_bf16: precision == kernels::Precision::Bf16,
         }
     }
@@ -197,6 +201,7 @@ impl Update {
         Forecast {
             batch,
             batch_source,
+            passes: self.passes,
             parts,
             update_mib,
             checkpoint_mib,
@@ -207,6 +212,10 @@ impl Update {
 
     /// What lives at the end of the forward pass, or of the backward pass where that is more.
     fn parts(&self, batch: BatchShape) -> Vec<(&'static str, Numbers)> {
+        let batch = BatchShape {
+            rows: batch.rows.saturating_mul(self.passes),
+            ..batch
+        };
         let Kept { activations, work } = match self.model.arch {
             Architecture::Transformer => transformer::kept(&self.model, batch),
             Architecture::Rnn | Architecture::RnnAttention => recurrent::kept(&self.model, batch),

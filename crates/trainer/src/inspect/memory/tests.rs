@@ -33,6 +33,7 @@ fn update(model: ModelConfig, has_average: bool) -> Update {
         has_average,
         accumulates: false,
         micro_batch_tokens: 40,
+        passes: 1,
         is_bf16: false,
     }
 }
@@ -107,6 +108,26 @@ fn what_is_there_at_the_end_of_a_forward_pass() {
     let expected = 3 * 1_000 + kept + 40 * 8 + table + work;
     assert_eq!(update(model.clone(), false).peak(BATCH), expected);
     assert_eq!(update(model, true).peak(BATCH), expected + 1_000);
+}
+
+/// With R-Drop every pair is there twice; of the logits there are never more than before.
+#[test]
+fn two_passes_are_twice_the_batch() {
+    let twice = Update {
+        passes: 2,
+        ..update(small(Architecture::Transformer), false)
+    };
+    let batch = BatchShape {
+        rows: 2 * BATCH.rows,
+        ..BATCH
+    };
+    assert_eq!(
+        twice.peak(BATCH),
+        update(small(Architecture::Transformer), false).peak(batch)
+    );
+    let texts = Texts::new(&Default::default(), &config(), 5);
+    let forecast = twice.forecast(BATCH, BatchSource::Length, &texts);
+    assert_eq!((forecast.batch, forecast.passes), (BATCH, 2));
 }
 
 #[test]
