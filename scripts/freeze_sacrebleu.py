@@ -285,7 +285,10 @@ def main():
     for text in corpora.values():
         systems = more_systems(rng, text)
         text["systems"] = systems[1:]
-        text["paired"] = [paired_values(systems, text["references"], *test) for test in PAIRED]
+        # Thirds of words, which TER has with three references, are summed in an order that depends on NumPy's build, and
+        # randomisation counts trials that differ in the last bit.
+        tests = [test for test in PAIRED if (test[0], test[2]) != ("ter", "ar") or len(text["references"]) < 3]
+        text["paired"] = [paired_values(systems, text["references"], *test) for test in tests]
     frozen = {"made_with": f"sacrebleu {VERSION}", "seed": args.seed, "corpora": corpora}
     pathlib.Path(args.output).write_text(json.dumps(frozen, indent=0) + "\n")
 

@@ -27,7 +27,13 @@ fn texts() -> Workplace {
     );
     work.write(
         "b",
-        text(&|line, text| if line % 5 == 0 { text.replace("red", "big") } else { text }),
+        text(&|line, text| {
+            if line % 5 == 0 {
+                text.replace("red", "big")
+            } else {
+                text
+            }
+        }),
     );
     work.write(
         "c",
@@ -41,7 +47,16 @@ fn texts() -> Workplace {
 }
 
 fn compare(work: &Workplace, more: &[&str]) -> Outcome {
-    let texts = ["compare", "--hypothesis", "a", "--hypothesis", "b", "c", "--reference", "ref"];
+    let texts = [
+        "compare",
+        "--hypothesis",
+        "a",
+        "--hypothesis",
+        "b",
+        "c",
+        "--reference",
+        "ref",
+    ];
     work.run(&[&texts[..], more].concat())
 }
 
@@ -66,10 +81,18 @@ fn assert_near(found: &[f64], expected: &[f64], what: &str) {
 #[test]
 fn the_bootstrap_gives_sacrebleus_numbers() {
     let found = json(&texts(), &[]);
-    assert_eq!((found["lines"].as_u64(), found["baseline"].as_str()), (Some(30), Some("a")));
-    assert_eq!((found["samples"].as_u64(), found["seed"].as_u64()), (Some(1000), Some(12345)));
+    assert_eq!(
+        (found["lines"].as_u64(), found["baseline"].as_str()),
+        (Some(30), Some("a"))
+    );
+    assert_eq!(
+        (found["samples"].as_u64(), found["seed"].as_u64()),
+        (Some(1000), Some(12345))
+    );
     let metrics = found["metrics"].as_array().expect("metrics");
-    let [bleu, chrf, ter] = metrics.as_slice() else { panic!("{found}") };
+    let [bleu, chrf, ter] = metrics.as_slice() else {
+        panic!("{found}")
+    };
     let (bleu_systems, chrf_systems, ter_systems) = (&bleu["systems"], &chrf["systems"], &ter["systems"]);
     let scores = [86.29972592583708, 96.19649903049029, 90.54744221668841];
     assert_near(&numbers(bleu_systems, "score"), &scores, "BLEU");
@@ -77,20 +100,34 @@ fn the_bootstrap_gives_sacrebleus_numbers() {
     assert_near(&numbers(bleu_systems, "mean"), &means, "mean BLEU");
     let widths = [6.2247645714325515, 4.314881472308549, 5.636956259991187];
     assert_near(&numbers(bleu_systems, "confidence"), &widths, "interval of BLEU");
-    assert_eq!(numbers(bleu_systems, "p_value"), [0.005994005994005994, 0.13686313686313686]);
+    assert_eq!(
+        numbers(bleu_systems, "p_value"),
+        [0.005994005994005994, 0.13686313686313686]
+    );
     let means = [90.89197540283203, 97.4326400756836, 93.7566909790039];
     assert_near(&numbers(chrf_systems, "mean"), &means, "mean chrF");
-    assert_eq!(numbers(chrf_systems, "p_value"), [0.005994005994005994, 0.12687312687312688]);
+    assert_eq!(
+        numbers(chrf_systems, "p_value"),
+        [0.005994005994005994, 0.12687312687312688]
+    );
     let widths = [2.5169334411621094, 1.4893617630004883, 2.322120189666748];
     assert_near(&numbers(ter_systems, "confidence"), &widths, "interval of TER");
-    assert_eq!(numbers(ter_systems, "p_value"), [0.001998001998001998, 0.12187812187812187]);
+    assert_eq!(
+        numbers(ter_systems, "p_value"),
+        [0.001998001998001998, 0.12187812187812187]
+    );
     assert_eq!(
         bleu["signature"],
         "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
     );
     assert_eq!(bleu["systems"][1]["significant"], true);
-    assert_eq!((&ter["higher_is_better"], &ter["systems"][1]["better"]), (&false.into(), &true.into()));
-    let [difference, _] = numbers(ter_systems, "difference")[..] else { panic!("{ter}") };
+    assert_eq!(
+        (&ter["higher_is_better"], &ter["systems"][1]["better"]),
+        (&false.into(), &true.into())
+    );
+    let [difference, _] = numbers(ter_systems, "difference")[..] else {
+        panic!("{ter}")
+    };
     assert!((difference - (1.3333333333333335 - 5.777777777777778)).abs() < 1e-9);
 }
 
@@ -98,7 +135,10 @@ fn the_bootstrap_gives_sacrebleus_numbers() {
 #[test]
 fn randomisation_gives_sacrebleus_numbers() {
     let found = json(&texts(), &["--test", "randomisation"]);
-    assert_eq!((found["test"].as_str(), found["samples"].as_u64()), (Some("randomisation"), Some(10_000)));
+    assert_eq!(
+        (found["test"].as_str(), found["samples"].as_u64()),
+        (Some("randomisation"), Some(10_000))
+    );
     for (metric, p_values) in [
         [0.005499450054994501, 0.36526347365263473],
         [0.0064993500649935, 0.3488651134886511],
@@ -112,7 +152,10 @@ fn randomisation_gives_sacrebleus_numbers() {
         assert_eq!(numbers(systems, "mean"), [0.0; 0]);
     }
     let signature = found["metrics"][2]["signature"].as_str().expect("a signature");
-    assert!(signature.starts_with("nrefs:1|ar:10000|seed:12345|case:lc|"), "{signature}");
+    assert!(
+        signature.starts_with("nrefs:1|ar:10000|seed:12345|case:lc|"),
+        "{signature}"
+    );
 }
 
 #[test]
@@ -121,19 +164,30 @@ fn a_table_tells_what_the_p_values_mean() {
     let outcome = compare(&work, &["--metrics", "bleu,ter"]).ok();
     for words in [
         "text: 30 lines, paired bootstrap resampling with 1000 samples, seed 12345; ",
-        "86.30      86.28 ± 6.22  baseline",
-        "96.20      96.16 ± 4.31  0.0060 *",
+        "86.30    86.28 ± 6.22  baseline",
+        "96.20    96.16 ± 4.31  0.0060 *",
         "b is better than a by 9.90; a difference this large would arise by chance with p = 0.0060.",
         "c scores better than a by 4.25, but that may well be chance: p = 0.1369.",
-        "TER      mean ± 95 %  p, lower is better",
+        "TER, lower is better  score     mean ± 95 %  p",
         "b is better than a by 4.44; a difference this large would arise by chance with p = 0.0020.",
         "nrefs:1|bs:1000|seed:12345|case:lc|tok:tercom|norm:no|punct:yes|asian:no|version:2.6.0",
     ] {
-        assert!(outcome.stdout.contains(words), "{words:?} is not in\n{}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains(words),
+            "{words:?} is not in\n{}",
+            outcome.stdout
+        );
     }
-    let outcome = compare(&work, &["--metrics", "bleu", "--test", "randomisation", "--samples", "50"]).ok();
+    let outcome = compare(
+        &work,
+        &["--metrics", "bleu", "--test", "randomisation", "--samples", "50"],
+    )
+    .ok();
     assert!(
-        outcome.stdout.contains("paired approximate randomisation with 50 samples") && !outcome.stdout.contains('±'),
+        outcome
+            .stdout
+            .contains("paired approximate randomisation with 50 samples")
+            && !outcome.stdout.contains('±'),
         "{}",
         outcome.stdout
     );

@@ -45,7 +45,10 @@ fn texts() -> Workplace {
         "ref",
         "The cat sat on a mat.\r\nIt is 3.5 degrees. \nGröße zählt NICHT immer!\n我喜欢吃苹果。\n",
     );
-    work.write("more", "A cat was sitting on the mat.\n\nSize doesn't matter.\n我爱苹果。");
+    work.write(
+        "more",
+        "A cat was sitting on the mat.\n\nSize doesn't matter.\n我爱苹果。",
+    );
     work
 }
 
@@ -69,7 +72,11 @@ fn every_option_gives_sacrebleus_score_and_signature() {
         let what = format!("{metric} {options} {references:?}");
         let signature = format!("{signature}|version:2.6.0");
         assert_near(&found["metrics"][0]["score"], score, &what);
-        assert_eq!(found["metrics"][0]["signature"].as_str(), Some(signature.as_str()), "{what}");
+        assert_eq!(
+            found["metrics"][0]["signature"].as_str(),
+            Some(signature.as_str()),
+            "{what}"
+        );
     }
 }
 
@@ -79,7 +86,11 @@ fn orders_that_only_the_python_interface_has() {
     assert_near(&found["metrics"][0]["score"], 17.444805596505866, "six orders");
     let both = json(&texts(), &["ref"], "--metrics chrf++ --lowercase --chrf-beta 1");
     assert_eq!(both["metrics"][0]["name"], "chrF1++");
-    assert!(both["metrics"][0]["signature"].as_str().is_some_and(|line| line.contains("case:lc")));
+    assert!(
+        both["metrics"][0]["signature"]
+            .as_str()
+            .is_some_and(|line| line.contains("case:lc"))
+    );
 }
 
 #[test]
@@ -87,22 +98,41 @@ fn an_empty_line_is_a_reference_unless_it_is_missing() {
     let work = texts();
     // sacreBLEU's Python interface with None in the place of the empty line.
     let missing = json(&work, &["ref", "more"], "--empty-is-missing");
-    for (index, score) in [42.21068126374528, 57.44824106322596, 53.333333333333336].into_iter().enumerate() {
+    for (index, score) in [42.21068126374528, 57.44824106322596, 53.333333333333336]
+        .into_iter()
+        .enumerate()
+    {
         assert_near(&missing["metrics"][index]["score"], score, "missing");
         let signature = missing["metrics"][index]["signature"].as_str().expect("a signature");
         assert!(signature.starts_with("nrefs:var|"), "{signature}");
     }
     let empty = json(&work, &["ref", "more"], "");
     assert_near(&empty["metrics"][2]["score"], 61.538461538461540, "empty");
-    work.run(&["evaluate", "--hypothesis", "hyp", "--reference", "more", "--empty-is-missing"])
-        .fails_with(&["line 2 has no reference at all", "hint"]);
+    work.run(&[
+        "evaluate",
+        "--hypothesis",
+        "hyp",
+        "--reference",
+        "more",
+        "--empty-is-missing",
+    ])
+    .fails_with(&["line 2 has no reference at all", "hint"]);
 }
 
 #[test]
 fn sentences_have_scores_of_their_own() {
     let work = texts();
-    let arguments = ["evaluate", "--hypothesis", "hyp", "--reference", "ref", "--sentence-level"];
-    let output = work.run(&[&arguments[..], &["--metrics", "bleu,ter", "--width", "3"]].concat()).ok();
+    let arguments = [
+        "evaluate",
+        "--hypothesis",
+        "hyp",
+        "--reference",
+        "ref",
+        "--sentence-level",
+    ];
+    let output = work
+        .run(&[&arguments[..], &["--metrics", "bleu,ter", "--width", "3"]].concat())
+        .ok();
     assert_eq!(
         output.stdout,
         "48.892\t16.667\n13.135\t125.000\n28.254\t25.000\n0.000\t100.000\n"
@@ -114,7 +144,10 @@ fn sentences_have_scores_of_their_own() {
         bleu["signature"],
         "nrefs:1|case:mixed|eff:yes|tok:13a|smooth:exp|version:2.6.0"
     );
-    for (line, score) in [48.892302243490086, 13.134549472120788, 28.254432923044853, 0.0].into_iter().enumerate() {
+    for (line, score) in [48.892302243490086, 13.134549472120788, 28.254432923044853, 0.0]
+        .into_iter()
+        .enumerate()
+    {
         assert_near(&bleu["scores"][line], score, "sentence");
     }
     assert!(json(&work, &["ref"], "").get("sentences").is_none());
@@ -131,7 +164,9 @@ fn compressed_text_is_read_as_it_is() {
     ];
     work.write("short.gz", GZIP);
     work.write("short", "The cat sat on a mat.\nIt is 3.5 degrees.\n");
-    let output = work.run(&["evaluate", "--hypothesis", "short", "--reference", "short.gz", "--json"]).ok();
+    let output = work
+        .run(&["evaluate", "--hypothesis", "short", "--reference", "short.gz", "--json"])
+        .ok();
     let found: Value = serde_json::from_str(&output.stdout).expect("one JSON object");
     assert_near(&found["metrics"][0]["score"], 100.0, "the same text");
 }
@@ -141,7 +176,10 @@ fn decimals_can_be_chosen() {
     let work = texts();
     let arguments = ["evaluate", "--hypothesis", "hyp", "--reference", "ref"];
     let output = work.run(&[&arguments[..], &["--width", "5"]].concat()).ok().stdout;
-    assert!(output.contains("27.12217  nrefs:1|") && output.contains("53.33333  nrefs:1|"), "{output}");
+    assert!(
+        output.contains("27.12217  nrefs:1|") && output.contains("53.33333  nrefs:1|"),
+        "{output}"
+    );
     assert!(work.run(&arguments).ok().stdout.contains(" 27.12  nrefs:1|"));
 }
 
@@ -159,7 +197,10 @@ fn what_does_not_go_together_is_refused() {
         (&["--tokenize", "flores200"], "SentencePiece model"),
         (&["--tokenize", "13b"], "one of 13a, intl, char, none, zh"),
         (&["--smooth-method", "laplace"], "one of exp, none, floor"),
-        (&["--smooth-method", "floor", "--smooth-value=-1"], "-1 is not a number from 0 up"),
+        (
+            &["--smooth-method", "floor", "--smooth-value=-1"],
+            "-1 is not a number from 0 up",
+        ),
         (&["--max-order", "0"], "1..=100"),
         (&["--chrf-char-order", "101"], "1..=100"),
         (&["--metrics", "meteor"], "is not one of bleu, chrf, chrf++, ter"),

@@ -189,10 +189,15 @@ mod tests {
     #[test]
     fn details_tell_what_a_score_is_made_of() {
         let [bleu, chrf, _, ter] = all();
-        let details = bleu.details(&[7.0, 8.0, 6.0, 3.0, 2.0, 1.0, 7.0, 6.0, 5.0, 4.0]).unwrap();
+        let details = bleu
+            .details(&[7.0, 8.0, 6.0, 3.0, 2.0, 1.0, 7.0, 6.0, 5.0, 4.0])
+            .unwrap();
         let expected = "39.44 85.7/50.0/40.0/25.0 (BP = 0.867 ratio = 0.875 hyp_len = 7 ref_len = 8)";
         assert_eq!(details, expected);
-        assert_eq!(ter.details(&[3.0, 12.5]).unwrap(), "24.00 (3 edits, 12.5 reference words)");
+        assert_eq!(
+            ter.details(&[3.0, 12.5]).unwrap(),
+            "24.00 (3 edits, 12.5 reference words)"
+        );
         assert_eq!(chrf.details(&[1.0; 18]), None);
     }
 

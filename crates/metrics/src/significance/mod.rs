@@ -15,7 +15,8 @@
 //! # Known differences
 //!
 //! Where sacreBLEU's randomisation adds a `k` below one to integers, the `k` is lost; here it counts. With three or more
-//! references TER's mean lengths are no whole numbers: sums that ought to be equal are so here, and nearly so there.
+//! references TER's mean lengths are no whole numbers: in randomisation, sums that ought to be equal are so here, and
+//! nearly so there, where a trial that repeats the real difference may count as a larger one.
 
 mod bootstrap;
 mod random;

@@ -98,6 +98,6 @@ mod tests {
         assert_eq!(mixtures.changes.len(), 2, "the second line is the same");
         assert_eq!(mixtures.of(&[true; 3]), [first.sum(), second.sum()]);
         assert_eq!(mixtures.of(&[false; 3]), [second.sum(), first.sum()]);
-        assert_eq!(mixtures.of(&[true, false, false]), [vec![33.0, 19.0], vec![15.0, 19.0]]);
+        assert_eq!(mixtures.of(&[true, false, false]), [vec![33.0, 19.0], vec![15.0, 18.0]]);
     }
 }

@@ -31,24 +31,25 @@ pub fn render(name: &str, comparison: &Comparison, width: usize) -> String {
     lines.join("\n")
 }
 
-/// The metric's name and what stands in the columns, then a line a system.
+/// What stands in the columns, then a line a system.
 fn table(metric: &MetricComparison, width: usize) -> Vec<String> {
+    let name = match metric.higher_is_better {
+        true => metric.name.clone(),
+        false => format!("{}, lower is better", metric.name),
+    };
     let names = metric.systems.iter().map(|system| system.name.chars().count());
-    let longest = names.max().unwrap_or(0).max("baseline".len());
+    let longest = names.chain([name.chars().count()]).max().unwrap_or(0);
     let decimals = width + 4;
     let has_intervals = metric.systems.iter().any(|system| system.mean.is_some());
-    let interval_width = if has_intervals { 2 * decimals + 4 } else { 0 };
-    let better = if metric.higher_is_better {
-        ""
+    let (title, interval_width) = if has_intervals {
+        ("mean ± 95 %", 2 * decimals + 3)
     } else {
-        ", lower is better"
+        ("", 0)
     };
-    let title = if has_intervals { "mean ± 95 %" } else { "" };
     let mut lines = vec![format!(
-        "  {:<longest$} {:>decimals$} {title:>interval_width$}  p",
-        "", metric.name
+        "  {name:<longest$} {:>decimals$} {title:>interval_width$}  p",
+        "score"
     )];
-    lines[0].push_str(better);
     for system in &metric.systems {
         let interval = match (system.mean, system.confidence) {
             (Some(mean), Some(half)) => format!("{mean:.width$} ± {half:.width$}"),
@@ -168,9 +169,9 @@ mod tests {
             ],
         };
         let expected = [
-            "                   TER      mean ± 95 %  p, lower is better",
-            "  runs/baseline  47.25     47.26 ± 1.50  baseline",
-            "  runs/b        101.50    101.51 ± 1.50  0.0010 *",
+            "  TER, lower is better  score     mean ± 95 %  p",
+            "  runs/baseline         47.25    47.26 ± 1.50  baseline",
+            "  runs/b               101.50   101.51 ± 1.50  0.0010 *",
         ];
         assert_eq!(table(&metric, 2), expected);
     }
