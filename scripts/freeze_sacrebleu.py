@@ -1,23 +1,29 @@
 #!/usr/bin/env python3
-"""Writes crates/metrics/tests/frozen.json: noisy text of our own making, and what sacreBLEU says about it.
+"""Writes crates/metrics/tests/frozen.json: noisy text of our own making, and what sacreBLEU says about it: scores of each
+corpus and sentence, and paired significance tests of three systems.
 
-    pip install sacrebleu==2.6.0
+    pip install sacrebleu==2.6.0 "numpy>=2"
     python scripts/freeze_sacrebleu.py
 
 For a differential test on other and more text, write elsewhere and point the test there:
 
     python scripts/freeze_sacrebleu.py --lines 5000 --seed 7 --output /tmp/frozen.json
     EMBER_FROZEN_JSON=/tmp/frozen.json cargo test -p ember-metrics --test frozen
+
+scripts/compare_sacrebleu.py does the same with the commands as users call them, and measures their speed.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import random
 import unicodedata
 
+import numpy
 import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.significance import PairedTest
 
 VERSION = "2.6.0"
 
@@ -196,9 +202,64 @@ def ter_values(options, hypotheses, references, sentences):
     return values
 
 
+# Metric, options, test, samples, seed; the first system is the baseline.
+PAIRED = [
+    ("bleu", {}, "bs", 1000, 12345),
+    ("bleu", {}, "ar", 500, 12345),
+    ("bleu", {"tokenizer": "intl", "smoothing": "floor"}, "bs", 123, 7),
+    ("bleu", {"tokenizer": "char", "smoothing": "add-k", "lowercase": True}, "bs", 77, 2**40 + 3),
+    ("bleu", {"smoothing": "none", "max_order": 3}, "ar", 333, 2**63 + 11),
+    ("bleu", {"effective_order": True, "max_order": 6}, "bs", 39, 99),
+    ("chrf", {}, "bs", 1000, 12345),
+    ("chrf", {}, "ar", 500, 12345),
+    ("chrf", {"word_order": 2, "eps_smoothing": True}, "bs", 200, 1),
+    ("chrf", {"whitespace": True, "beta": 1, "char_order": 3}, "ar", 200, 1),
+    ("ter", {}, "bs", 1000, 12345),
+    ("ter", {}, "ar", 500, 12345),
+    ("ter", {"normalized": True, "no_punct": True}, "bs", 129, 5),
+]
+
+
+def paired_values(systems, references, name, options, test, samples, seed):
+    """What sacreBLEU's paired tests give; signatures are those of its command."""
+    os.environ["SACREBLEU_SEED"] = str(seed)
+    metric = {"bleu": lambda: bleu(options), "chrf": lambda: CHRF(**options), "ter": lambda: TER(**options)}[name]()
+    named = [(f"system {index}", system) for index, system in enumerate(systems)]
+    signatures, results = PairedTest(named, {name: metric}, references, test_type=test, n_samples=samples)()
+    (key, signature), = signatures.items()
+    number = lambda value: None if value is None else float(value)
+    return {
+        "metric": name,
+        "options": options,
+        "test": test,
+        "samples": samples,
+        "seed": seed,
+        "signature": str(signature),
+        "systems": [
+            {"score": number(r.score), "mean": number(r.mean), "ci": number(r.ci), "p": number(r.p_value)}
+            for r in results[key]
+        ],
+    }
+
+
+def more_systems(rng, corpus):
+    """The hypotheses, and two systems more: one is a slight change of them, one is made from the first reference."""
+    near = [spaced(rng, noisy(rng, line.split(" "))) if rng.random() < 0.3 else line for line in corpus["hypotheses"]]
+    far = [spaced(rng, noisy(rng, line.split(" "))) for line in corpus["references"][0]]
+    return [corpus["hypotheses"], near, far]
+
+
 def by_line(hypotheses, references):
     for hypothesis, refs in zip(hypotheses, zip(*references)):
         yield hypothesis, [reference for reference in refs if reference is not None]
+
+
+def check_versions():
+    if sacrebleu.__version__ != VERSION:
+        raise SystemExit(f"sacrebleu {sacrebleu.__version__} is installed, {VERSION} is wanted")
+    # Before, sums and quotients of single numbers were rounded by other rules.
+    if int(numpy.__version__.partition(".")[0]) < 2:
+        raise SystemExit(f"numpy {numpy.__version__} is installed, 2 or newer is wanted")
 
 
 def main():
@@ -208,9 +269,7 @@ def main():
     home = pathlib.Path(__file__).resolve().parent.parent
     parser.add_argument("--output", default=home / "crates/metrics/tests/frozen.json")
     args = parser.parse_args()
-    if sacrebleu.__version__ != VERSION:
-        raise SystemExit(f"sacrebleu {sacrebleu.__version__} is installed, {VERSION} is wanted")
-
+    check_versions()
     rng = random.Random(args.seed)
     share = max(1, args.lines // 10)
     corpora = {
@@ -223,6 +282,13 @@ def main():
         metrics = (("bleu", bleu_values, BLEU_OPTIONS), ("chrf", chrf_values, CHRF_OPTIONS), ("ter", ter_values, TER_OPTIONS))
         for name, values, all_options in metrics:
             text[name] = [values(o, text["hypotheses"], text["references"], True) for o in all_options]
+    for text in corpora.values():
+        systems = more_systems(rng, text)
+        text["systems"] = systems[1:]
+        # Thirds of words, which TER has with three references, are summed in an order that depends on NumPy's build, and
+        # randomisation counts trials that differ in the last bit.
+        tests = [test for test in PAIRED if (test[0], test[2]) != ("ter", "ar") or len(text["references"]) < 3]
+        text["paired"] = [paired_values(systems, text["references"], *test) for test in tests]
     frozen = {"made_with": f"sacrebleu {VERSION}", "seed": args.seed, "corpora": corpora}
     pathlib.Path(args.output).write_text(json.dumps(frozen, indent=0) + "\n")
 

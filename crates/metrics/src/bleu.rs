@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Reference, add_counts, line_statistics, sum_by_add_assign};
 use crate::ngram::{NgramCounts, total};
+use crate::real::Real;
 use crate::signature::{signature, yes_no};
 use crate::{BleuTokenizer, MetricError, Smoothing, text};
 
@@ -119,7 +120,23 @@ impl Bleu {
     /// BLEU = BP · exp(Σ_n 1/N · log p_n)    p_n = c_n / t_n    BP = 1 if c > r, else exp(1 - r/c)
     /// ```
     pub fn score(&self, statistics: &BleuStatistics) -> BleuScore {
-        self.score_with(statistics, self.options.effective_order)
+        let order = self.options.max_order;
+        let mut score = BleuScore {
+            score: 0.0,
+            precisions: vec![0.0; order],
+            brevity_penalty: brevity_penalty(statistics.hypothesis_length as f64, statistics.reference_length as f64),
+            hypothesis_length: statistics.hypothesis_length,
+            reference_length: statistics.reference_length,
+            counts: statistics.counts.clone(),
+            totals: statistics.totals.clone(),
+        };
+        score.counts.resize(order, 0);
+        score.totals.resize(order, 0);
+        let doubles = |counts: &[u64]| -> Vec<f64> { counts.iter().map(|count| *count as f64).collect() };
+        let precisions = self.precisions(&doubles(&score.counts), &doubles(&score.totals));
+        score.precisions[..precisions.len()].copy_from_slice(&precisions);
+        score.score = score.brevity_penalty * self.geometric_mean(&precisions);
+        score
     }
 
     /// Scores a corpus; `references[r][line]`. A reference may be missing on a line, see [`Reference`].
@@ -136,7 +153,15 @@ impl Bleu {
 
     /// Scores a single sentence, always with the effective order, since short sentences have no long n-grams.
     pub fn sentence(&self, hypothesis: &str, references: &[&str]) -> BleuScore {
-        self.score_with(&self.statistics(hypothesis, references), true)
+        self.for_sentences().score(&self.statistics(hypothesis, references))
+    }
+
+    /// The same metric with the effective order.
+    pub fn for_sentences(&self) -> Self {
+        Self::new(BleuOptions {
+            effective_order: true,
+            ..self.options
+        })
     }
 
     /// What to state beside a score, such as `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0`.
@@ -164,44 +189,41 @@ impl Bleu {
         }
     }
 
-    fn score_with(&self, statistics: &BleuStatistics, effective_order: bool) -> BleuScore {
-        let mut score = BleuScore {
-            score: 0.0,
-            precisions: vec![0.0; self.options.max_order],
-            brevity_penalty: brevity_penalty(statistics),
-            hypothesis_length: statistics.hypothesis_length,
-            reference_length: statistics.reference_length,
-            counts: statistics.counts.clone(),
-            totals: statistics.totals.clone(),
-        };
-        score.counts.resize(self.options.max_order, 0);
-        score.totals.resize(self.options.max_order, 0);
-        // Smoothing must not lift a text without a single match above zero.
-        if score.counts.iter().all(|count| *count == 0) {
-            return score;
-        }
+    /// The score of a summed row, as [`BleuStatistics::to_row`] lays it out.
+    pub(crate) fn score_of_row<R: Real>(&self, row: &[R]) -> f64 {
+        let (lengths, counts) = row.split_at(2);
+        let (counts, totals) = counts.split_at(self.options.max_order);
+        let penalty = brevity_penalty(lengths[0].double(), lengths[1].double());
+        penalty * self.geometric_mean(&self.precisions(counts, totals))
+    }
 
-        let smoothed = smoothed_precisions(&score.counts, &score.totals, self.options.smoothing);
-        let order = if effective_order {
-            smoothed.len()
+    /// Precisions in percent up to the first order for which there is no n-gram; none without a single match, which
+    /// smoothing must not lift above zero.
+    fn precisions<R: Real>(&self, counts: &[R], totals: &[R]) -> Vec<R> {
+        if counts.iter().all(|count| count.double() == 0.0) {
+            return Vec::new();
+        }
+        self.options.smoothing.precisions(counts, totals)
+    }
+
+    /// `exp(Σ 1/N · log p_n)`, where an order without a precision counts as one of zero unless the order is effective.
+    fn geometric_mean<R: Real>(&self, precisions: &[R]) -> f64 {
+        let order = if self.options.effective_order {
+            precisions.len()
         } else {
             self.options.max_order
         };
-        score.precisions[..smoothed.len()].copy_from_slice(&smoothed);
+        if precisions.is_empty() || precisions.len() < order {
+            return 0.0;
+        }
         // A precision of zero makes the sum minus infinity and the score zero.
-        let log_mean = score.precisions[..order]
-            .iter()
-            .map(|precision| precision.ln())
-            .sum::<f64>()
-            / order as f64;
-        score.score = score.brevity_penalty * log_mean.exp();
-        score
+        let logarithms = precisions.iter().map(|precision| precision.double().ln());
+        (logarithms.sum::<f64>() / order as f64).exp()
     }
 }
 
 /// `min(1, exp(1 - r/c))`, and 0 for an empty hypothesis.
-fn brevity_penalty(statistics: &BleuStatistics) -> f64 {
-    let (hypothesis, reference) = (statistics.hypothesis_length as f64, statistics.reference_length as f64);
+fn brevity_penalty(hypothesis: f64, reference: f64) -> f64 {
     if hypothesis >= reference {
         1.0
     } else if hypothesis > 0.0 {
@@ -209,32 +231,6 @@ fn brevity_penalty(statistics: &BleuStatistics) -> f64 {
     } else {
         0.0
     }
-}
-
-/// Precisions in percent, up to the first order for which there is no n-gram.
-fn smoothed_precisions(counts: &[u64], totals: &[u64], smoothing: Smoothing) -> Vec<f64> {
-    let mut precisions = Vec::with_capacity(counts.len());
-    let mut halvings = 1.0;
-    for (index, (count, total)) in counts.iter().zip(totals).enumerate() {
-        let (mut count, mut total) = (*count as f64, *total as f64);
-        if let (Smoothing::AddK(_), Some(k), true) = (smoothing, smoothing.value(), index > 0) {
-            count += k;
-            total += k;
-        }
-        if total == 0.0 {
-            break;
-        }
-        precisions.push(match smoothing {
-            _ if count > 0.0 => 100.0 * count / total,
-            Smoothing::Exp => {
-                halvings *= 2.0;
-                100.0 / (halvings * total)
-            }
-            Smoothing::Floor(_) => 100.0 * smoothing.value().unwrap_or(0.0) / total,
-            Smoothing::AddK(_) | Smoothing::None => 0.0,
-        });
-    }
-    precisions
 }
 
 /// Matches of one order, each clipped by the reference that has most of it.
@@ -252,6 +248,32 @@ fn closest_length(hypothesis: usize, references: impl Iterator<Item = usize>) ->
     references
         .min_by_key(|length| (length.abs_diff(hypothesis), *length))
         .unwrap_or(0)
+}
+
+impl BleuStatistics {
+    /// Hypothesis length, reference length, counts and totals as one row of numbers.
+    pub fn to_row(&self) -> Vec<f64> {
+        let lengths = [self.hypothesis_length, self.reference_length];
+        let numbers = lengths.iter().chain(&self.counts).chain(&self.totals);
+        numbers.map(|number| *number as f64).collect()
+    }
+
+    /// The statistics that a row, or a sum of rows, stands for.
+    ///
+    /// # Panics
+    ///
+    /// If the row has fewer than two numbers.
+    pub fn from_row(row: &[f64]) -> Self {
+        let numbers: Vec<u64> = row.iter().map(|number| *number as u64).collect();
+        let (lengths, counts) = numbers.split_at(2);
+        let (counts, totals) = counts.split_at(counts.len() / 2);
+        Self {
+            hypothesis_length: lengths[0],
+            reference_length: lengths[1],
+            counts: counts.to_vec(),
+            totals: totals.to_vec(),
+        }
+    }
 }
 
 impl AddAssign<&Self> for BleuStatistics {
@@ -328,19 +350,6 @@ mod tests {
         let score = bleu(BleuOptions::default()).sentence("a b c d", &["a b c d e f g h"]);
         assert!((score.score - 100.0 * (-1f64).exp()).abs() < 1e-9);
         assert_eq!(score.precisions, [100.0; 4]);
-    }
-
-    #[test]
-    fn smoothing_follows_the_paper() {
-        let (counts, totals) = ([2, 1, 0, 0], [4, 3, 2, 1]);
-        let exp = smoothed_precisions(&counts, &totals, Smoothing::Exp);
-        assert_eq!(exp, [50.0, 100.0 / 3.0, 25.0, 25.0]);
-        let floor = smoothed_precisions(&counts, &totals, Smoothing::Floor(None));
-        assert_eq!(floor, [50.0, 100.0 / 3.0, 5.0, 10.0]);
-        let add_k = smoothed_precisions(&counts, &totals, Smoothing::AddK(None));
-        assert_eq!(add_k, [50.0, 50.0, 100.0 / 3.0, 50.0]);
-        let none = smoothed_precisions(&counts, &totals, Smoothing::None);
-        assert_eq!(none, [50.0, 100.0 / 3.0, 0.0, 0.0]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Reference, line_statistics, sum_by_add_assign};
 use crate::ngram::{NgramCounts, total};
+use crate::real::Real;
 use crate::signature::{signature, yes_no};
 use crate::{MetricError, text};
 
@@ -109,7 +110,7 @@ impl Chrf {
         for reference in references {
             let reference = self.cased(reference);
             let counts = self.count(&hypothesis, &self.units(&reference));
-            let score = self.f_score(&counts);
+            let score = self.score_of_row(&counts.to_row());
             if best.as_ref().is_none_or(|(best, _)| score > *best) {
                 best = Some((score, counts));
             }
@@ -120,7 +121,7 @@ impl Chrf {
     /// The score of summed statistics.
     pub fn score(&self, statistics: &ChrfStatistics) -> ChrfScore {
         ChrfScore {
-            score: self.f_score(statistics),
+            score: self.score_of_row(&statistics.to_row()),
         }
     }
 
@@ -187,45 +188,48 @@ impl Chrf {
         }
     }
 
-    /// chrFβ (Popović 2015, equation 1) from the arithmetic means of precision and recall over the orders:
+    /// The score of a summed row, as [`ChrfStatistics::to_row`] lays it out: chrFβ (Popović 2015, equation 1) from the
+    /// arithmetic means of precision and recall over the orders.
     ///
     /// ```text
     /// chrFβ = (1 + β²) · chrP · chrR / (β² · chrP + chrR)
     /// ```
-    fn f_score(&self, statistics: &ChrfStatistics) -> f64 {
+    pub(crate) fn score_of_row<R: Real>(&self, row: &[R]) -> R {
         if self.options.eps_smoothing {
-            return self.mean_of_f_scores(statistics);
+            return self.mean_of_f_scores(row);
         }
-        let (mut precision, mut recall, mut orders) = (0.0, 0.0, 0.0);
-        for counts in &statistics.orders {
-            if counts.hypothesis > 0 && counts.reference > 0 {
-                precision += counts.matches as f64 / counts.hypothesis as f64;
-                recall += counts.matches as f64 / counts.reference as f64;
-                orders += 1.0;
+        let zero = R::of(0.0);
+        let (mut precision, mut recall, mut orders) = (zero, zero, zero);
+        for &[hypothesis, reference, matches] in row.as_chunks::<3>().0 {
+            if hypothesis > zero && reference > zero {
+                precision = precision + matches / hypothesis;
+                recall = recall + matches / reference;
+                orders = orders + R::of(1.0);
             }
         }
-        if precision + recall == 0.0 {
-            return 0.0;
+        if precision + recall == zero {
+            return zero;
         }
-        100.0 * self.f_beta(precision / orders, recall / orders)
+        R::of(100.0) * self.f_beta(precision / orders, recall / orders)
     }
 
     /// The mean over all orders of their F-scores, as chrF++'s own script, Moses and NLTK have it.
-    fn mean_of_f_scores(&self, statistics: &ChrfStatistics) -> f64 {
-        let share = |matches: u64, of: u64| if of > 0 { matches as f64 / of as f64 } else { EPSILON };
-        let mut sum = 0.0;
-        for counts in &statistics.orders {
-            let precision = share(counts.matches, counts.hypothesis);
-            let recall = share(counts.matches, counts.reference);
-            let some = precision > 0.0 || recall > 0.0;
-            sum += if some { self.f_beta(precision, recall) } else { EPSILON };
+    fn mean_of_f_scores<R: Real>(&self, row: &[R]) -> R {
+        let (zero, epsilon) = (R::of(0.0), R::of(EPSILON));
+        let share = |matches: R, of: R| if of > zero { matches / of } else { epsilon };
+        let mut sum = zero;
+        for &[hypothesis, reference, matches] in row.as_chunks::<3>().0 {
+            let (precision, recall) = (share(matches, hypothesis), share(matches, reference));
+            let some = precision > zero || recall > zero;
+            sum = sum + if some { self.f_beta(precision, recall) } else { epsilon };
         }
-        100.0 * sum / (self.options.char_order + self.options.word_order).max(1) as f64
+        R::of(100.0) * sum / R::of((self.options.char_order + self.options.word_order).max(1) as f64)
     }
 
-    fn f_beta(&self, precision: f64, recall: f64) -> f64 {
-        let factor = f64::from(self.options.beta).powi(2);
-        (1.0 + factor) * precision * recall / (factor * precision + recall)
+    fn f_beta<R: Real>(&self, precision: R, recall: R) -> R {
+        let square = f64::from(self.options.beta).powi(2);
+        let (factor, weight) = (R::of(square), R::of(1.0 + square));
+        weight * precision * recall / (factor * precision + recall)
     }
 }
 
@@ -264,6 +268,18 @@ fn words_and_punctuation(line: &str) -> Vec<&str> {
         }
     }
     words
+}
+
+impl ChrfStatistics {
+    /// The three counts of every order, one after the other, as one row of numbers.
+    pub fn to_row(&self) -> Vec<f64> {
+        let numbers = |counts: &OrderCounts| [counts.hypothesis, counts.reference, counts.matches];
+        self.orders
+            .iter()
+            .flat_map(numbers)
+            .map(|number| number as f64)
+            .collect()
+    }
 }
 
 impl AddAssign<&Self> for ChrfStatistics {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::MetricError;
+use crate::{MetricError, VARIABLE_REFERENCES};
 
 /// A line of a reference, which may be missing: not every line needs the same number of references.
 pub trait Reference: Sync {
@@ -56,6 +56,22 @@ where
         }
     };
     hypotheses.par_iter().enumerate().map(one_line).collect()
+}
+
+/// The number of references as signatures state it: [`VARIABLE_REFERENCES`] where it differs from line to line.
+pub fn n_references<R: Reference>(references: &[Vec<R>]) -> usize {
+    let lines = references.iter().map(Vec::len).min().unwrap_or(0);
+    let of_line = |line: usize| {
+        references
+            .iter()
+            .filter(|reference| reference[line].text().is_some())
+            .count()
+    };
+    let first = if lines > 0 { of_line(0) } else { references.len() };
+    match (1..lines).all(|line| of_line(line) == first) {
+        true => first,
+        false => VARIABLE_REFERENCES,
+    }
 }
 
 fn check<R>(expected: usize, references: &[Vec<R>]) -> Result<(), MetricError> {
@@ -130,6 +146,9 @@ mod tests {
         let hypotheses = ["a".to_string(), "b".to_string()];
         let references = [vec![Some("a"), Some("")], vec![None, Some("b")]];
         assert_eq!(line_statistics(&hypotheses, &references, count), Ok(vec![1, 2]));
+        assert_eq!(n_references(&references), VARIABLE_REFERENCES);
+        assert_eq!(n_references(&references[..1]), 1);
+        assert_eq!(n_references(&[vec!["a", "b"], vec!["c", ""]]), 2);
         let references = [vec![Some("a"), None]];
         let error = line_statistics(&hypotheses, &references, count);
         assert_eq!(error, Err(MetricError::LineWithoutReference { line: 2 }));

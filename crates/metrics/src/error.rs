@@ -37,15 +37,22 @@ pub enum MetricError {
     },
     /// A tokenizer of sacreBLEU that needs a dictionary or a model.
     #[error(
-        "tokenizer `{name}` needs {needs}, which is not part of this program\nhint: one of {}; \
-         for languages written without spaces `char` BLEU or chrF is comparable everywhere",
-        crate::tokenize::NAMES.join(", ")
+        "tokenizer `{name}` needs {needs}, which is not built in\nhint: {instead}; or score text that was cut into \
+         these tokens beforehand with `none`"
     )]
     UnsupportedTokenizer {
         /// What was asked for.
         name: String,
         /// What it would take.
         needs: &'static str,
+        /// What comes nearest.
+        instead: &'static str,
+    },
+    /// A significance test nobody knows.
+    #[error("test `{name}` is unknown\nhint: one of bootstrap, randomisation")]
+    UnknownTest {
+        /// What was asked for.
+        name: String,
     },
     /// A smoothing nobody knows.
     #[error("smoothing `{text}` is unknown\nhint: one of exp, none, floor, floor[0.1], add-k, add-k[1]")]

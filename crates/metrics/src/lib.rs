@@ -8,6 +8,10 @@
 //! | [`smoothing`] | what BLEU does with a precision of zero (Chen and Cherry 2014) |
 //! | [`chrf`] | chrF and chrF++ (Popović 2015, 2017): character and word n-gram F-score |
 //! | [`ter`] | TER (Snover et al. 2006): edits and block shifts per reference word |
+//! | [`metric`] | any of the three, for reports and tests that treat them alike |
+//! | [`rows`] | the counts of every line as numbers, so that any choice of lines is scored by adding |
+//! | [`significance`] | whether one system is better than another: paired bootstrap and approximate randomisation |
+//! | `real` | the two precisions that scores are computed in |
 //! | [`tokenize`] | the tokenizers that BLEU and TER share out of mteval and Tercom |
 //! | [`corpus`] | lines beside their references, and the walk over them on all cores |
 //! | [`ngram`] | counted n-grams and their clipped overlap |
@@ -42,8 +46,12 @@ pub mod bleu;
 pub mod chrf;
 pub mod corpus;
 pub mod error;
+pub mod metric;
 pub mod ngram;
+mod real;
+pub mod rows;
 pub mod signature;
+pub mod significance;
 pub mod smoothing;
 pub mod ter;
 pub mod text;
@@ -54,7 +62,10 @@ pub use bleu::{Bleu, BleuOptions, BleuScore, BleuStatistics};
 pub use chrf::{Chrf, ChrfOptions, ChrfScore, ChrfStatistics};
 pub use corpus::Reference;
 pub use error::MetricError;
+pub use metric::Metric;
+pub use rows::Rows;
 pub use signature::{SACREBLEU_VERSION, VARIABLE_REFERENCES};
+pub use significance::{PairedTest, SystemResult, TestKind};
 pub use smoothing::Smoothing;
 pub use ter::{Ter, TerOptions, TerScore, TerStatistics};
 pub use tokenize::BleuTokenizer;

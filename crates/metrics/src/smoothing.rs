@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::MetricError;
+use crate::real::Real;
 
 /// The smoothing of BLEU's precisions. Written and read as in signatures: `exp`, `floor[0.10]`, `add-k[1.00]`, `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -32,6 +33,33 @@ impl Smoothing {
             Self::AddK(value) => Some(value.unwrap_or(1.0)),
             Self::Exp | Self::None => None,
         }
+    }
+
+    /// Precisions in percent, up to the first order for which there is no n-gram.
+    pub(crate) fn precisions<R: Real>(self, counts: &[R], totals: &[R]) -> Vec<R> {
+        let (zero, percent) = (R::of(0.0), R::of(100.0));
+        let mut precisions = Vec::with_capacity(counts.len());
+        let mut halvings = 1.0;
+        for (index, (&count, &total)) in counts.iter().zip(totals).enumerate() {
+            let (mut count, mut total) = (count, total);
+            if let (Self::AddK(_), Some(k), true) = (self, self.value(), index > 0) {
+                count = count + R::of(k);
+                total = total + R::of(k);
+            }
+            if total == zero {
+                break;
+            }
+            precisions.push(match self {
+                _ if count > zero => percent * count / total,
+                Self::Exp => {
+                    halvings *= 2.0;
+                    percent / (R::of(halvings) * total)
+                }
+                Self::Floor(_) => R::of(100.0 * self.value().unwrap_or(0.0)) / total,
+                Self::AddK(_) | Self::None => zero,
+            });
+        }
+        precisions
     }
 }
 
@@ -96,10 +124,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn smoothing_follows_the_paper() {
+        let (counts, totals) = ([2.0, 1.0, 0.0, 0.0], [4.0, 3.0, 2.0, 1.0]);
+        let exp = Smoothing::Exp.precisions(&counts, &totals);
+        assert_eq!(exp, [50.0, 100.0 / 3.0, 25.0, 25.0]);
+        let floor = Smoothing::Floor(None).precisions(&counts, &totals);
+        assert_eq!(floor, [50.0, 100.0 / 3.0, 5.0, 10.0]);
+        let add_k = Smoothing::AddK(None).precisions(&counts, &totals);
+        assert_eq!(add_k, [50.0, 50.0, 100.0 / 3.0, 50.0]);
+        let none = Smoothing::None.precisions(&counts, &totals);
+        assert_eq!(none, [50.0, 100.0 / 3.0, 0.0, 0.0]);
+    }
+
+    #[test]
     fn is_written_as_in_signatures() {
         assert_eq!(Smoothing::Exp.to_string(), "exp");
         assert_eq!(Smoothing::Floor(None).to_string(), "floor[0.10]");
         assert_eq!(Smoothing::AddK(Some(2.0)).to_string(), "add-k[2.00]");
+        // As Python: halves go to the even digit.
+        assert_eq!(Smoothing::Floor(Some(0.125)).to_string(), "floor[0.12]");
+        assert_eq!(Smoothing::Floor(Some(0.375)).to_string(), "floor[0.38]");
     }
 
     #[test]

@@ -9,19 +9,19 @@ const FEW_LINES: usize = 10;
 
 /// A warning, if these lines look tokenised, split into sub-words, or lower-cased; for scores with `13a` and the like.
 /// Under [`BleuTokenizer::None`](crate::BleuTokenizer) tokenised text is what is wanted.
-pub fn looks_processed(lines: &[String]) -> Option<String> {
+pub fn looks_processed<S: AsRef<str>>(lines: &[S]) -> Option<String> {
     let of = lines.len();
-    let sub_words = lines.iter().filter(|line| has_sub_word_marks(line)).count();
+    let sub_words = lines.iter().filter(|line| has_sub_word_marks(line.as_ref())).count();
     if is_many(sub_words, of) {
         return Some(format!(
             "{sub_words} of {of} lines hold sub-word marks (`@@ ` or `▁`)\nhint: join the sub-words before scoring"
         ));
     }
-    let tokenised = lines.iter().filter(|line| looks_tokenised(line)).count();
+    let tokenised = lines.iter().filter(|line| looks_tokenised(line.as_ref())).count();
     if is_many(tokenised, of) {
         return Some(format!(
             "{tokenised} of {of} lines look tokenised (such as ` .` at the end), which changes the score\n\
-             hint: score detokenised text, or say `--tokenize none` if the tokens are meant"
+             hint: score detokenised text, or say `--tokenize none` if the tokens are meant, `--force` if the text is natural"
         ));
     }
     if of >= FEW_LINES && is_lower_cased(lines) {
@@ -50,9 +50,12 @@ fn has_sub_word_marks(line: &str) -> bool {
 }
 
 /// Whether there are lower-case letters and no others; scripts without case do not count.
-fn is_lower_cased(lines: &[String]) -> bool {
-    let mut letters = lines.iter().flat_map(|line| line.chars());
-    let with_lower = lines.iter().filter(|line| line.chars().any(char::is_lowercase)).count();
+fn is_lower_cased<S: AsRef<str>>(lines: &[S]) -> bool {
+    let mut letters = lines.iter().flat_map(|line| line.as_ref().chars());
+    let with_lower = lines
+        .iter()
+        .filter(|line| line.as_ref().chars().any(char::is_lowercase))
+        .count();
     with_lower * 2 >= lines.len() && !letters.any(char::is_uppercase)
 }
 
@@ -68,7 +71,7 @@ mod tests {
     fn natural_text_passes() {
         assert_eq!(warning("Ein Mann schläft.", 1000), None);
         assert_eq!(warning("서울은 수도이다.", 1000), None);
-        assert_eq!(looks_processed(&[]), None);
+        assert_eq!(looks_processed::<&str>(&[]), None);
         let mut lines = vec!["A man sleeps.".to_string(); 1000];
         lines[7] = "A man .".to_string();
         assert_eq!(looks_processed(&lines), None);

@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use ember_metrics::{Bleu, Chrf, Ter, VARIABLE_REFERENCES};
+use ember_metrics::corpus::n_references;
+use ember_metrics::{Bleu, Chrf, Metric, PairedTest, Rows, Ter};
 use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-9;
@@ -22,13 +23,20 @@ fn frozen() -> Value {
 
 /// Runs a check with every set of options of a metric, on every corpus.
 fn for_each(metric: &str, check: impl Fn(&str, &[String], &References, &Value)) {
+    for_each_corpus(metric, |what, _, hypotheses, references, expected| {
+        check(what, hypotheses, references, expected)
+    });
+}
+
+/// The same, with the corpus itself.
+fn for_each_corpus(metric: &str, check: impl Fn(&str, &Value, &[String], &References, &Value)) {
     let frozen = frozen();
     for (name, corpus) in frozen["corpora"].as_object().unwrap() {
         let hypotheses: Vec<String> = serde_json::from_value(corpus["hypotheses"].clone()).unwrap();
         let references: References = serde_json::from_value(corpus["references"].clone()).unwrap();
         for expected in corpus[metric].as_array().unwrap() {
             let what = format!("{metric} {} on {name}", expected["options"]);
-            check(&what, &hypotheses, &references, expected);
+            check(&what, corpus, &hypotheses, &references, expected);
         }
     }
 }
@@ -54,14 +62,6 @@ fn each_sentence(
             hypotheses[line]
         );
     }
-}
-
-/// The number of references as signatures state it.
-fn n_references(references: &References) -> usize {
-    let count = |line: usize| references.iter().filter(|reference| reference[line].is_some()).count();
-    let first = count(0);
-    let same = (1..references[0].len()).all(|line| count(line) == first);
-    if same { first } else { VARIABLE_REFERENCES }
 }
 
 fn assert_near(found: f64, expected: &Value, what: &str) {
@@ -142,5 +142,47 @@ fn ter() {
             expected["signature"].as_str().unwrap(),
             "{what}"
         );
+    });
+}
+
+fn metric(name: &str, options: &Value) -> Metric {
+    let options = options.clone();
+    match name {
+        "bleu" => Metric::Bleu(Bleu::new(serde_json::from_value(options).unwrap())),
+        "chrf" => Metric::Chrf(Chrf::new(serde_json::from_value(options).unwrap())),
+        "ter" => Metric::Ter(Ter::new(serde_json::from_value(options).unwrap())),
+        _ => panic!("unknown metric {name}"),
+    }
+}
+
+#[test]
+fn paired_tests() {
+    for_each_corpus("paired", |what, corpus, hypotheses, references, expected| {
+        let metric = metric(expected["metric"].as_str().unwrap(), &expected["options"]);
+        let test = PairedTest {
+            kind: expected["test"].as_str().unwrap().parse().unwrap(),
+            samples: expected["samples"].as_u64().unwrap() as usize,
+            seed: expected["seed"].as_u64().unwrap(),
+        };
+        let what = format!("{what} {} {}", expected["metric"], expected["test"]);
+        let others: Vec<Vec<String>> = serde_json::from_value(corpus["systems"].clone()).unwrap();
+        let systems = std::iter::once(hypotheses).chain(others.iter().map(Vec::as_slice));
+        let systems: Vec<Rows> = systems.map(|system| metric.rows(system, references).unwrap()).collect();
+        let results = test.run(&metric, &systems);
+        let expected_results = expected["systems"].as_array().unwrap();
+        assert_eq!(results.len(), expected_results.len());
+        for (system, (found, expected)) in results.iter().zip(expected_results).enumerate() {
+            let what = format!("{what}, system {system}");
+            assert_near(found.score, &expected["score"], &what);
+            // How often chance does more is a count: near is not enough.
+            assert_eq!(found.p_value, expected["p"].as_f64(), "{what}: p value");
+            assert_eq!(found.interval.is_some(), !expected["mean"].is_null(), "{what}");
+            if let Some(interval) = found.interval {
+                assert_near(interval.mean, &expected["mean"], &format!("{what}: mean"));
+                assert_near(interval.half_width, &expected["ci"], &format!("{what}: interval"));
+            }
+        }
+        let signature = test.signature(&metric, n_references(references));
+        assert_eq!(signature, expected["signature"].as_str().unwrap(), "{what}");
     });
 }

@@ -1,70 +1,20 @@
 //! Scores of translations: BLEU, chrF and TER with their signatures, and by source length BLEU and exact matches.
 
-use std::str::FromStr;
 use std::time::Instant;
 
-use ember_metrics::{
-    Bleu, BleuOptions, BleuScore, BleuStatistics, BleuTokenizer, Chrf, ChrfOptions, MetricError, Ter, TerOptions,
-    looks_processed,
-};
+use ember_metrics::corpus::n_references;
+use ember_metrics::{BleuTokenizer, Metric, MetricError, Reference, Rows, looks_processed};
 use ember_model::config::DecodingConfig;
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::error::Result;
+pub use crate::score_options::{MetricName, ScoreOptions};
 use crate::trained::TrainedModel;
 use crate::translate::{Translation, texts};
 
 /// Longest source, in words, of each row of [`Scores::by_length`]; one more row holds what is longer.
 const LENGTHS: [usize; 5] = [10, 20, 30, 40, 50];
-
-/// What to score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricName {
-    /// Papineni et al. 2002.
-    Bleu,
-    /// Popović 2015.
-    Chrf,
-    /// chrF with word bigrams, Popović 2017.
-    ChrfPlusPlus,
-    /// Snover et al. 2006.
-    Ter,
-}
-
-impl FromStr for MetricName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.to_ascii_lowercase().as_str() {
-            "bleu" => Ok(Self::Bleu),
-            "chrf" => Ok(Self::Chrf),
-            "chrf++" => Ok(Self::ChrfPlusPlus),
-            "ter" => Ok(Self::Ter),
-            _ => Err(format!("metric {text:?} is not one of bleu, chrf, chrf++, ter")),
-        }
-    }
-}
-
-/// How to score.
-#[derive(Debug, Clone)]
-pub struct ScoreOptions {
-    /// Which metrics, in the order of the report.
-    pub metrics: Vec<MetricName>,
-    /// BLEU's tokenizer.
-    pub tokenize: BleuTokenizer,
-    /// Regardless of case.
-    pub lowercase: bool,
-}
-
-impl Default for ScoreOptions {
-    fn default() -> Self {
-        Self {
-            metrics: vec![MetricName::Bleu, MetricName::Chrf, MetricName::Ter],
-            tokenize: BleuTokenizer::default(),
-            lowercase: false,
-        }
-    }
-}
 
 /// A metric's value.
 #[derive(Debug, Clone, Serialize)]
@@ -75,9 +25,20 @@ pub struct MetricScore {
     pub score: f64,
     /// sacreBLEU's signature.
     pub signature: String,
-    /// BLEU's precisions, brevity penalty and lengths.
+    /// What the score is made of: BLEU's precisions, brevity penalty and lengths, TER's edits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
+}
+
+/// A metric's value for every line.
+#[derive(Debug, Clone, Serialize)]
+pub struct SentenceScores {
+    /// As in [`MetricScore`].
+    pub name: String,
+    /// sacreBLEU's signature; BLEU of a sentence has the effective order.
+    pub signature: String,
+    /// In the order of the lines.
+    pub scores: Vec<f64>,
 }
 
 /// BLEU of the lines whose source has about the same length.
@@ -104,6 +65,9 @@ pub struct Scores {
     pub metrics: Vec<MetricScore>,
     /// Empty where the source is not known.
     pub by_length: Vec<LengthScore>,
+    /// Scores of every line, where they were asked for, in the order of the metrics.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sentences: Vec<SentenceScores>,
     /// Signs that the text was tokenised or lower-cased before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -120,10 +84,10 @@ impl Scores {
 ///
 /// # Errors
 /// When the numbers of lines differ, or the user wants to stop.
-pub fn translate_and_score(
+pub fn translate_and_score<R: Reference>(
     trained: &TrainedModel,
     source: &[String],
-    references: &[Vec<String>],
+    references: &[Vec<R>],
     decoding: &DecodingConfig,
     options: &ScoreOptions,
     console: &dyn Console,
@@ -138,115 +102,88 @@ pub fn translate_and_score(
 /// Scores hypotheses against references (`references[r][line]`). With the source, BLEU is also told by its length.
 ///
 /// # Errors
-/// When the numbers of lines differ.
-pub fn score(
+/// When the numbers of lines differ, or a line has no reference.
+pub fn score<R: Reference>(
     hypotheses: &[String],
-    references: &[Vec<String>],
+    references: &[Vec<R>],
     source: Option<&[String]>,
     options: &ScoreOptions,
 ) -> Result<Scores, MetricError> {
-    let bleu = Bleu::new(BleuOptions {
-        tokenizer: options.tokenize,
-        lowercase: options.lowercase,
-        ..BleuOptions::default()
-    });
-    let metrics = options
-        .metrics
-        .iter()
-        .map(|metric| score_metric(*metric, &bleu, hypotheses, references, options.lowercase))
-        .collect::<Result<Vec<_>, _>>()?;
-    let by_length = match source {
-        Some(source) if options.metrics.contains(&MetricName::Bleu) => by_length(&bleu, hypotheses, references, source),
-        _ => Vec::new(),
-    };
-    let suspicious = options.tokenize == BleuTokenizer::Thirteen;
-    let warnings = references
-        .iter()
-        .filter(|_| suspicious)
-        .filter_map(|lines| looks_processed(lines))
-        .take(1)
-        .collect();
-    Ok(Scores {
+    let mut scores = Scores {
         lines: hypotheses.len(),
         seconds: 0.0,
-        metrics,
-        by_length,
-        warnings,
-    })
-}
-
-fn score_metric(
-    metric: MetricName,
-    bleu: &Bleu,
-    hypotheses: &[String],
-    references: &[Vec<String>],
-    lowercase: bool,
-) -> Result<MetricScore, MetricError> {
-    let count = references.len();
-    match metric {
-        MetricName::Bleu => {
-            let score: BleuScore = bleu.corpus(hypotheses, references)?;
-            Ok(MetricScore {
-                name: bleu.name(),
-                score: score.score,
-                signature: bleu.signature(count),
-                details: Some(score.to_string()),
-            })
-        }
-        MetricName::Chrf | MetricName::ChrfPlusPlus => {
-            let word_order = if metric == MetricName::Chrf { 0 } else { 2 };
-            let chrf = Chrf::new(ChrfOptions {
-                word_order,
-                lowercase,
-                ..ChrfOptions::default()
-            });
-            let score = chrf.corpus(hypotheses, references)?.score;
-            Ok(MetricScore {
-                name: chrf.name(),
-                score,
-                signature: chrf.signature(count),
-                details: None,
-            })
-        }
-        MetricName::Ter => {
-            let ter = Ter::new(TerOptions {
-                case_sensitive: false,
-                ..TerOptions::default()
-            });
-            let score = ter.corpus(hypotheses, references)?.score;
-            Ok(MetricScore {
-                name: ter.name().to_string(),
-                score,
-                signature: ter.signature(count),
-                details: None,
-            })
-        }
-    }
-}
-
-fn by_length(bleu: &Bleu, hypotheses: &[String], references: &[Vec<String>], source: &[String]) -> Vec<LengthScore> {
-    let row = |line: &String| LENGTHS.partition_point(|longest| line.split_whitespace().count() > *longest);
-    let mut totals: Vec<Option<(usize, usize, BleuStatistics)>> = vec![None; LENGTHS.len() + 1];
-    for (index, (hypothesis, source)) in hypotheses.iter().zip(source).enumerate() {
-        let lines: Vec<&str> = references.iter().map(|lines| lines[index].as_str()).collect();
-        let statistics = bleu.statistics(hypothesis, &lines);
-        let exact = usize::from(lines.iter().any(|line| line.trim() == hypothesis.trim()));
-        let total = &mut totals[row(source)];
-        *total = Some(match total.take() {
-            Some((count, same, sum)) => (count + 1, same + exact, sum + statistics),
-            None => (1, exact, statistics),
+        metrics: Vec::new(),
+        by_length: Vec::new(),
+        sentences: Vec::new(),
+        warnings: warnings(hypotheses, references, options),
+    };
+    for metric in options.metrics() {
+        let rows = metric.rows(hypotheses, references)?;
+        let count = n_references(references);
+        let sums = rows.sum();
+        scores.metrics.push(MetricScore {
+            name: metric.name(),
+            score: metric.score(&sums),
+            signature: metric.signature(count),
+            details: metric.details(&sums),
         });
+        if options.sentence_level {
+            scores.sentences.push(SentenceScores {
+                name: metric.name(),
+                signature: metric.sentence_signature(count),
+                scores: rows.iter().map(|row| metric.sentence_score(row)).collect(),
+            });
+        }
+        if let (Metric::Bleu(_), Some(source)) = (&metric, source) {
+            scores.by_length = by_length(&metric, &rows, hypotheses, references, source);
+        }
     }
+    Ok(scores)
+}
+
+/// What is suspicious about the references, else about the hypotheses. Other tokenizers than `13a` are chosen with care.
+pub(crate) fn warnings<R: Reference>(
+    hypotheses: &[String],
+    references: &[Vec<R>],
+    options: &ScoreOptions,
+) -> Vec<String> {
+    if options.force || options.bleu.tokenizer != BleuTokenizer::Thirteen {
+        return Vec::new();
+    }
+    let of_reference = |lines: &Vec<R>| {
+        let lines: Vec<&str> = lines.iter().filter_map(Reference::text).collect();
+        looks_processed(&lines).map(|warning| format!("references: {warning}"))
+    };
+    let of_hypotheses = || looks_processed(hypotheses).map(|warning| format!("hypotheses: {warning}"));
+    let first = references.iter().find_map(of_reference).or_else(of_hypotheses);
+    first.into_iter().collect()
+}
+
+fn by_length<R: Reference>(
+    bleu: &Metric,
+    rows: &Rows,
+    hypotheses: &[String],
+    references: &[Vec<R>],
+    source: &[String],
+) -> Vec<LengthScore> {
+    let mut lines_of = vec![Vec::new(); LENGTHS.len() + 1];
+    for (line, source) in source.iter().enumerate() {
+        let words = source.split_whitespace().count();
+        lines_of[LENGTHS.partition_point(|longest| words > *longest)].push(line);
+    }
+    let is_exact = |line: &&usize| {
+        let mut texts = references.iter().filter_map(|reference| reference[**line].text());
+        texts.any(|text| text.trim() == hypotheses[**line].trim())
+    };
     let limits = LENGTHS.iter().copied().map(Some).chain([None]);
-    let rows = limits.zip(totals).filter_map(|(max_source_words, total)| {
-        total.map(|(lines, exact, sum)| LengthScore {
-            max_source_words,
-            lines,
-            bleu: bleu.score(&sum).score,
-            exact_match: 100.0 * exact as f64 / lines as f64,
-        })
-    });
-    rows.collect()
+    let some = limits.zip(&lines_of).filter(|(_, lines)| !lines.is_empty());
+    some.map(|(max_source_words, lines)| LengthScore {
+        max_source_words,
+        lines: lines.len(),
+        bleu: bleu.score(&rows.sum_of(lines.iter().copied())),
+        exact_match: 100.0 * lines.iter().filter(is_exact).count() as f64 / lines.len() as f64,
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -292,5 +229,54 @@ mod tests {
             signatures[2],
             "nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no|version:2.6.0"
         );
+    }
+
+    #[test]
+    fn sentences_are_scored_on_request() {
+        let text = lines(&["the cat sat on the mat", "a dog"]);
+        let references = [lines(&["the cat sat on the mat", "a cat"])];
+        let options = ScoreOptions {
+            sentence_level: true,
+            ..ScoreOptions::default()
+        };
+        let scores = score(&text, &references, None, &options).unwrap();
+        let names: Vec<_> = scores.sentences.iter().map(|metric| metric.name.as_str()).collect();
+        assert_eq!(names, ["BLEU", "chrF2", "TER"]);
+        assert!(scores.sentences[0].signature.contains("|eff:yes|"));
+        assert!((scores.sentences[0].scores[0] - 100.0).abs() < 1e-9);
+        assert_eq!(scores.sentences[2].scores, [0.0, 50.0]);
+    }
+
+    #[test]
+    fn a_reference_may_be_missing() {
+        let text = lines(&["a b c d", "e"]);
+        let line = |text: &str| Some(text.to_owned());
+        let references = [vec![line("a b c d"), line("e")], vec![line("x"), None]];
+        let scores = score(&text, &references, Some(&text), &ScoreOptions::default()).unwrap();
+        assert!(
+            scores
+                .metrics
+                .iter()
+                .all(|metric| metric.signature.starts_with("nrefs:var|"))
+        );
+        assert_eq!(scores.by_length[0].exact_match, 100.0);
+    }
+
+    #[test]
+    fn tokenised_text_is_told_unless_it_is_meant() {
+        let tokenised = vec!["A man sleeps .".to_owned(); 20];
+        let natural = vec!["A man sleeps.".to_owned(); 20];
+        let warnings = |hypotheses: &[String], references: &[String], force: bool| {
+            let options = ScoreOptions {
+                force,
+                ..ScoreOptions::default()
+            };
+            let scores = score(hypotheses, &[references.to_vec()], None, &options);
+            scores.unwrap().warnings
+        };
+        assert!(warnings(&natural, &tokenised, false)[0].starts_with("references: 20 of 20 lines look tokenised"));
+        assert!(warnings(&tokenised, &natural, false)[0].starts_with("hypotheses: 20 of 20"));
+        assert_eq!(warnings(&tokenised, &tokenised, true), [""; 0]);
+        assert_eq!(warnings(&natural, &natural, false), [""; 0]);
     }
 }

@@ -19,7 +19,10 @@
 //! split         lines that are too long for a model
 //! translate     text -> ids -> search -> text
 //! attention     what a translation looked at
+//! translations  those that a run keeps, and how they were made
 //! evaluate      scores of translations
+//! score_options which metrics, and with which options
+//! compare       whether one system is better than another
 //! report/       the facts of a run, out of its folder
 //! score         log-probabilities of given pairs
 //! bench         speed on batches that are made up
@@ -32,6 +35,7 @@ pub mod attention;
 pub mod average;
 pub mod bench;
 pub mod checkpoint;
+pub mod compare;
 pub mod config;
 pub mod console;
 pub mod duration;
@@ -46,11 +50,13 @@ pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod score;
+pub mod score_options;
 pub mod split;
 pub mod tensors;
 pub mod train;
 pub mod trained;
 pub mod translate;
+pub mod translations;
 pub mod validate;
 pub mod weights_file;
 

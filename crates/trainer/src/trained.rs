@@ -26,6 +26,8 @@ pub struct TrainedModel {
     pub device: Device,
     /// The checkpoint's folder name: an update's number or `average`.
     pub checkpoint: String,
+    /// BLAKE3 sum of the weights' file.
+    pub model_blake3: String,
 }
 
 impl TrainedModel {
@@ -37,7 +39,7 @@ impl TrainedModel {
         let config = run.load_config()?;
         let tokenizer = Tokenizer::load(&run.tokenizer())?;
         let folder = pointers::resolve(run.root(), checkpoint)?;
-        files::verify(&folder)?;
+        let manifest = files::verify(&folder)?;
         let weights = weights_file::read(&folder.join(MODEL_FILE))?;
         let model = Model::new(&config.model, vocabularies(&tokenizer), device)?;
         let model = import(model, weights).map_err(|fault| TrainerError::Run {
@@ -52,6 +54,10 @@ impl TrainedModel {
             model,
             device: device.clone(),
             checkpoint,
+            model_blake3: manifest
+                .files
+                .get(MODEL_FILE)
+                .map_or_else(String::new, |entry| entry.blake3.clone()),
         })
     }
 

@@ -5,15 +5,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ember_data::corpus::{CorpusFiles, read_lines};
-use ember_metrics::BleuTokenizer;
 use ember_trainer::console::Console;
-use ember_trainer::evaluate::{MetricName, ScoreOptions, Scores, score, translate_and_score};
+use ember_trainer::evaluate::{ScoreOptions, Scores, score, translate_and_score};
 use ember_trainer::prepare::read_text;
 use ember_trainer::run::RunFolder;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
+use ember_trainer::translations;
 
-use super::train::score_options;
+use super::scoring::{ReferenceFiles, Scoring, read_text as read_scored_text, same_lines, trimmed};
 use super::{beam, length_penalty};
 use crate::console::{Terminal, print_result};
 use crate::device::{self, DeviceChoice};
@@ -37,9 +37,8 @@ pub struct Evaluate {
     /// The translation to score
     #[arg(long, value_name = "FILE", requires = "reference")]
     hypothesis: Option<PathBuf>,
-    /// A reference; several may follow, or be repeated
-    #[arg(long, value_name = "FILE", num_args = 1.., requires = "scored_text")]
-    reference: Vec<PathBuf>,
+    #[command(flatten)]
+    references: ReferenceFiles,
     /// best, last, average, an update's number, or a checkpoint's folder
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
@@ -49,32 +48,30 @@ pub struct Evaluate {
     /// Exponent of the length penalty [default: the config's]
     #[arg(long, value_name = "A", value_parser = length_penalty, conflicts_with = "hypothesis")]
     length_penalty: Option<f64>,
-    /// Which: bleu, chrf, chrf++, ter
-    #[arg(long, value_delimiter = ',', default_value = "bleu,chrf,ter", value_name = "LIST")]
-    metrics: Vec<MetricName>,
-    /// BLEU's tokenizer: 13a, intl, char, none or zh [default: the config's, else 13a]
-    #[arg(long, value_name = "NAME")]
-    tokenize: Option<BleuTokenizer>,
-    /// Score regardless of case
+    /// Print the scores of every line, one line each, in the order of the metrics with TABs between
     #[arg(long)]
-    lowercase: bool,
+    sentence_level: bool,
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
     #[arg(long, default_value_t, value_name = "DEVICE")]
     device: DeviceChoice,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    scoring: Scoring,
 }
 
 /// What is scored together.
 struct Task {
     name: String,
     source: Vec<String>,
-    references: Vec<Vec<String>>,
+    references: Vec<Vec<Option<String>>>,
 }
 
 impl Evaluate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        // Options that do not go together are told before a model is read.
+        self.options(ScoreOptions::default())?;
         let scores = match (&self.hypothesis, &self.run) {
             (Some(hypothesis), _) => vec![(hypothesis.display().to_string(), self.score_text(hypothesis)?)],
             (None, Some(run)) => self.score_model(&RunFolder::new(run))?,
@@ -84,7 +81,11 @@ impl Evaluate {
             print_json(scores)?;
         } else {
             for (name, scores) in &scores {
-                print_scores(name, scores)?;
+                match self.sentence_level {
+                    true => print_sentences(scores, self.scoring.width())?,
+                    false => print_scores(name, scores, self.scoring.width())?,
+                }
+                print_warnings(scores);
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -92,15 +93,14 @@ impl Evaluate {
 
     fn score_text(&self, hypothesis: &Path) -> anyhow::Result<Scores> {
         let started = std::time::Instant::now();
-        let hypotheses = read_lines(hypothesis)?;
-        let references = self.references()?;
+        let options = self.options(ScoreOptions::default())?;
+        let hypotheses = read_scored_text(hypothesis)?;
+        let references = self.references.read(hypothesis, hypotheses.len())?;
         let source = self.source.as_ref().map(|path| read_lines(path)).transpose()?;
-        let mut scores = score(
-            &hypotheses,
-            &references,
-            source.as_deref(),
-            &self.options(ScoreOptions::default()),
-        )?;
+        if let (Some(path), Some(source)) = (&self.source, &source) {
+            same_lines((path, source.len()), (hypothesis, hypotheses.len()))?;
+        }
+        let mut scores = score(&hypotheses, &references, source.as_deref(), &options)?;
         scores.seconds = started.elapsed().as_secs_f64();
         Ok(scores)
     }
@@ -112,17 +112,23 @@ impl Evaluate {
         decoding.beam = self.beam.unwrap_or(decoding.beam);
         decoding.length_penalty = self.length_penalty.unwrap_or(decoding.length_penalty);
         decoding.validate()?;
-        let options = self.options(score_options(&trained.config));
+        let options = self.options(ScoreOptions::of_run(&trained.config.validation))?;
         let console = Terminal::quiet();
+        let tasks = self.tasks(&trained)?;
+        anyhow::ensure!(
+            !self.sentence_level || self.json || tasks.len() == 1,
+            "--sentence-level prints the lines of 1 text, the config has {} test corpora\nhint: choose one by --split",
+            tasks.len()
+        );
         let mut all = Vec::new();
-        for task in self.tasks(&trained)? {
+        for task in tasks {
             let (found, scores) =
                 translate_and_score(&trained, &task.source, &task.references, &decoding, &options, &console)?;
             // Validation's translations are training's own.
             let written = match task.name.as_str() {
                 "valid" => Ok(()),
                 _ if self.source.is_some() => Ok(()),
-                split => run.write_translation(split, &trained.checkpoint, &texts(&found)),
+                split => translations::keep(run, split, &trained, &task.source, &decoding, &texts(&found)),
             };
             if let Err(error) = written {
                 console.message(&format!("warning: the translation was not kept: {error}"));
@@ -135,21 +141,12 @@ impl Evaluate {
     fn tasks(&self, trained: &TrainedModel) -> anyhow::Result<Vec<Task>> {
         let data = &trained.config.data;
         if let Some(source) = &self.source {
+            let lines = read_lines(source)?;
             let task = Task {
                 name: source.display().to_string(),
-                source: read_lines(source)?,
-                references: self.references()?,
+                references: self.references.read(source, lines.len())?,
+                source: lines,
             };
-            for (path, reference) in self.reference.iter().zip(&task.references) {
-                anyhow::ensure!(
-                    reference.len() == task.source.len(),
-                    "{} has {} lines, {} has {}\nhint: line i of a reference must translate line i of the source",
-                    path.display(),
-                    reference.len(),
-                    source.display(),
-                    task.source.len()
-                );
-            }
             return Ok(vec![task]);
         }
         let splits: Vec<(&str, &PathBuf)> = match self.split.as_deref() {
@@ -172,29 +169,22 @@ impl Evaluate {
         );
         let task = |(name, path): (&str, &PathBuf)| {
             let text = read_text(&CorpusFiles::resolve(path, &data.source, &data.target)?)?;
+            let reference = text.reference.into_iter().map(|line| Some(trimmed(line)));
             Ok(Task {
                 name: name.to_owned(),
                 source: text.source,
-                references: vec![text.reference],
+                references: vec![reference.collect()],
             })
         };
         splits.into_iter().map(task).collect()
     }
 
-    fn references(&self) -> anyhow::Result<Vec<Vec<String>>> {
-        Ok(self
-            .reference
-            .iter()
-            .map(|path| read_lines(path))
-            .collect::<Result<_, _>>()?)
-    }
-
-    fn options(&self, defaults: ScoreOptions) -> ScoreOptions {
-        ScoreOptions {
-            metrics: self.metrics.clone(),
-            tokenize: self.tokenize.unwrap_or(defaults.tokenize),
-            lowercase: self.lowercase || defaults.lowercase,
-        }
+    fn options(&self, defaults: ScoreOptions) -> anyhow::Result<ScoreOptions> {
+        let options = self.scoring.options(defaults)?;
+        Ok(ScoreOptions {
+            sentence_level: self.sentence_level,
+            ..options
+        })
     }
 }
 
@@ -207,11 +197,12 @@ fn print_json(mut scores: Vec<(String, Scores)>) -> anyhow::Result<()> {
     print_result(&format!("{json}\n"))
 }
 
-fn print_scores(name: &str, scores: &Scores) -> anyhow::Result<()> {
+fn print_scores(name: &str, scores: &Scores, width: usize) -> anyhow::Result<()> {
+    let columns = width + 4;
     let mut lines = vec![format!("{name}: {} lines, {:.1} s", scores.lines, scores.seconds)];
     for metric in &scores.metrics {
         lines.push(format!(
-            "  {:<8} {:6.2}  {}",
+            "  {:<8} {:columns$.width$}  {}",
             metric.name, metric.score, metric.signature
         ));
         lines.extend(metric.details.iter().map(|details| format!("           {details}")));
@@ -226,17 +217,32 @@ fn print_scores(name: &str, scores: &Scores) -> anyhow::Result<()> {
             None => format!("{shortest:>3} words and more"),
         };
         lines.push(format!(
-            "    {words:<20} {:6.2} {:>6.1}% {:>7}",
+            "    {words:<20} {:columns$.width$} {:>6.1}% {:>7}",
             row.bleu, row.exact_match, row.lines
         ));
         shortest = row.max_source_words.map_or(shortest, |longest| longest + 1);
     }
     lines.push(String::new());
-    print_result(&lines.join("\n"))?;
+    print_result(&lines.join("\n"))
+}
+
+/// A line of numbers for each line of the text.
+fn print_sentences(scores: &Scores, width: usize) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for line in 0..scores.lines {
+        let numbers = scores
+            .sentences
+            .iter()
+            .map(|metric| format!("{:.width$}", metric.scores[line]));
+        text.push_str(&numbers.collect::<Vec<_>>().join("\t"));
+        text.push('\n');
+    }
+    print_result(&text)
+}
+
+fn print_warnings(scores: &Scores) {
     let console = Terminal::quiet();
-    scores
-        .warnings
-        .iter()
-        .for_each(|warning| console.message(&format!("warning: {warning}")));
-    Ok(())
+    for warning in &scores.warnings {
+        console.message(&format!("warning: {warning}"));
+    }
 }

@@ -2,11 +2,13 @@
 
 mod average;
 mod bench;
+mod compare;
 mod devices;
 mod evaluate;
 mod inspect;
 mod plot;
 mod score;
+mod scoring;
 mod train;
 mod translate;
 
@@ -28,6 +30,7 @@ enum Command {
     Train(train::Train),
     Translate(translate::Translate),
     Evaluate(evaluate::Evaluate),
+    Compare(compare::Compare),
     Score(score::Score),
     Average(average::Average),
     Inspect(inspect::Inspect),
@@ -94,6 +97,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Train(train) => train.run(),
         Command::Translate(translate) => translate.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Score(score) => score.run(),
         Command::Average(average) => average.run(),
         Command::Inspect(inspect) => inspect.run(),

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use ember_metrics::BleuTokenizer;
 use ember_trainer::config::Config;
 use ember_trainer::console::{Console, Stoppable};
 use ember_trainer::evaluate::{ScoreOptions, translate_and_score};
@@ -12,6 +11,7 @@ use ember_trainer::run::RunFolder;
 use ember_trainer::train::{End, TrainOptions, train};
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
+use ember_trainer::translations;
 
 use crate::console::{Terminal, print_result};
 use crate::device::{self, DeviceChoice};
@@ -60,7 +60,7 @@ impl Train {
         let model = TrainedModel::load(&options.run, "best", &options.device)?;
         for (split, text) in &trained.tests {
             let references = std::slice::from_ref(&text.reference);
-            let scoring = score_options(&options.config);
+            let scoring = ScoreOptions::of_run(&options.config.validation);
             let decoding = &options.config.decoding;
             let stoppable = Stoppable::new(&console, &options.stop);
             let scored = translate_and_score(&model, &text.source, references, decoding, &scoring, &stoppable);
@@ -68,9 +68,7 @@ impl Train {
                 Err(error) if error.is_stop() => break,
                 scored => scored?,
             };
-            options
-                .run
-                .write_translation(split, &model.checkpoint, &texts(&found))?;
+            translations::keep(&options.run, split, &model, &text.source, decoding, &texts(&found))?;
             for warning in &scores.warnings {
                 console.message(&format!("warning: {split}: {warning}"));
             }
@@ -79,15 +77,5 @@ impl Train {
             }
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// How a run's texts are scored.
-pub fn score_options(config: &Config) -> ScoreOptions {
-    let tokenize: BleuTokenizer = config.validation.tokenize;
-    ScoreOptions {
-        tokenize,
-        lowercase: config.validation.lowercase,
-        ..ScoreOptions::default()
     }
 }

@@ -20,6 +20,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Reference, line_statistics, sum_by_add_assign};
+use crate::real::Real;
 use crate::signature::{signature, yes_no};
 use crate::tokenize::tercom;
 use crate::{MetricError, text};
@@ -96,21 +97,24 @@ impl Ter {
 
     /// The score of summed statistics: edits by words of the reference (Snover et al., equation 1).
     pub fn score(&self, statistics: &TerStatistics) -> TerScore {
-        let TerStatistics {
-            edits,
-            reference_length,
-        } = *statistics;
-        let rate = if reference_length > 0.0 {
-            edits as f64 / reference_length
+        TerScore {
+            score: self.score_of_row(&statistics.to_row()),
+            edits: statistics.edits,
+            reference_length: statistics.reference_length,
+        }
+    }
+
+    /// The score of a summed row, as [`TerStatistics::to_row`] lays it out.
+    pub(crate) fn score_of_row<R: Real>(&self, row: &[R]) -> R {
+        let (edits, reference_length) = (row[0], row[1]);
+        let zero = R::of(0.0);
+        let rate = if reference_length > zero {
+            edits / reference_length
         } else {
             // All references are empty: right is only an empty hypothesis.
-            edits.min(1) as f64
+            R::of(if edits > zero { 1.0 } else { 0.0 })
         };
-        TerScore {
-            score: 100.0 * rate,
-            edits,
-            reference_length,
-        }
+        R::of(100.0) * rate
     }
 
     /// Scores a corpus; `references[r][line]`. A reference may be missing on a line, see [`Reference`].
@@ -174,6 +178,13 @@ impl WordIds {
             sequence.push(*self.ids.entry(word.to_string()).or_insert(next));
         }
         sequence
+    }
+}
+
+impl TerStatistics {
+    /// Edits and reference length as one row of numbers.
+    pub fn to_row(&self) -> Vec<f64> {
+        vec![self.edits as f64, self.reference_length]
     }
 }
 

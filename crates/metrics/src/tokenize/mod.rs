@@ -75,20 +75,27 @@ impl FromStr for BleuTokenizer {
     type Err = MetricError;
 
     fn from_str(name: &str) -> Result<Self, MetricError> {
-        let needs = match name {
+        let (needs, instead) = match name {
             "13a" => return Ok(Self::Thirteen),
             "intl" => return Ok(Self::Intl),
             "char" => return Ok(Self::Char),
             "none" => return Ok(Self::None),
             "zh" => return Ok(Self::Zh),
-            "ja-mecab" => "MeCab and a Japanese dictionary",
-            "ko-mecab" => "MeCab and a Korean dictionary",
-            "spm" | "flores101" | "flores200" | "spBLEU-1K" => "a SentencePiece model from the network",
+            "ja-mecab" => ("MeCab and a Japanese dictionary", "use `char` for Japanese"),
+            "ko-mecab" => (
+                "MeCab and a Korean dictionary",
+                "use `char` for Korean, or `13a`, which cuts at its spaces",
+            ),
+            "spm" | "flores101" | "flores200" | "spBLEU-1K" => (
+                "a SentencePiece model from the network",
+                "use `char` for languages that are written without spaces, `13a` or `intl` for others",
+            ),
             _ => return Err(MetricError::UnknownTokenizer { name: name.to_string() }),
         };
         Err(MetricError::UnsupportedTokenizer {
             name: name.to_string(),
             needs,
+            instead,
         })
     }
 }
@@ -125,11 +132,22 @@ mod tests {
             error,
             "tokenizer `13b` is unknown\nhint: one of 13a, intl, char, none, zh"
         );
-        let error = "ko-mecab".parse::<BleuTokenizer>().unwrap_err().to_string();
-        assert!(
-            error.starts_with("tokenizer `ko-mecab` needs MeCab and a Korean dictionary"),
-            "{error}"
-        );
+        for (name, needs) in [
+            ("ja-mecab", "MeCab and a Japanese dictionary"),
+            ("ko-mecab", "MeCab and a Korean dictionary"),
+            ("spm", "a SentencePiece model"),
+            ("flores101", "a SentencePiece model"),
+            ("flores200", "a SentencePiece model"),
+            ("spBLEU-1K", "a SentencePiece model"),
+        ] {
+            let error = name.parse::<BleuTokenizer>().unwrap_err().to_string();
+            let start = format!("tokenizer `{name}` needs {needs}");
+            assert!(error.starts_with(&start) && error.contains("not built in"), "{error}");
+            assert!(
+                error.contains("\nhint: use `char`") && error.contains("`none`"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -69,11 +69,7 @@ fn translated_by(translations: &Path, split: &str) -> Vec<String> {
 fn score_one(run: &RunFolder, config: &Config, corpus: &Path, file: &str) -> Result<Scores> {
     let hypotheses = read_lines(&run.translations().join(file))?;
     let text = read_text(&CorpusFiles::resolve(corpus, &config.data.source, &config.data.target)?)?;
-    let options = ScoreOptions {
-        tokenize: config.validation.tokenize,
-        lowercase: config.validation.lowercase,
-        ..ScoreOptions::default()
-    };
+    let options = ScoreOptions::of_run(&config.validation);
     Ok(score(&hypotheses, &[text.reference], Some(&text.source), &options)?)
 }
 

@@ -1,0 +1,105 @@
+//! Translations of test corpora that a run folder keeps, and how they were made, so that none is made twice.
+//!
+//! Beside `translations/<split>.<checkpoint>.txt` lies a `.json` of the same name: sums of the model, the source and the
+//! text, and the search's options. Only where all of them are as they would be now, the text is taken again.
+
+use std::path::PathBuf;
+
+use ember_model::config::DecodingConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::pointers;
+use crate::checkpoint::whole::write_whole;
+use crate::config::Config;
+use crate::error::Result;
+use crate::run::{MODEL_FILE, RunFolder};
+use crate::trained::TrainedModel;
+
+/// Everything that a translation depends on, and what came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Origin {
+    /// BLAKE3 sum of the model's file.
+    model_blake3: String,
+    /// BLAKE3 sum of the source, line by line.
+    source_blake3: String,
+    /// BLAKE3 sum of the translation's file.
+    text_blake3: String,
+    /// Longer sentences are split.
+    max_length: usize,
+    /// The search.
+    decoding: DecodingConfig,
+}
+
+/// Keeps a split's translation by a model.
+///
+/// # Errors
+/// What the system refuses.
+pub fn keep(
+    run: &RunFolder,
+    split: &str,
+    trained: &TrainedModel,
+    source: &[String],
+    decoding: &DecodingConfig,
+    lines: &[String],
+) -> Result<()> {
+    run.write_translation(split, &trained.checkpoint, lines)?;
+    let text = std::fs::read(text_file(run, split, &trained.checkpoint)).unwrap_or_default();
+    let origin = Origin {
+        model_blake3: trained.model_blake3.clone(),
+        source_blake3: sum_of_lines(source),
+        text_blake3: blake3::hash(&text).to_hex().to_string(),
+        max_length: trained.config.data.max_length,
+        decoding: decoding.clone(),
+    };
+    let json = serde_json::to_vec(&origin).expect("numbers and strings are JSON");
+    Ok(write_whole(&origin_file(run, split, &trained.checkpoint), &json)?)
+}
+
+/// The translation of a split by a checkpoint, if it is there and was made as the config would have it made now.
+///
+/// # Errors
+/// A checkpoint that does not exist.
+pub fn kept(
+    run: &RunFolder,
+    split: &str,
+    checkpoint: &str,
+    config: &Config,
+    source: &[String],
+) -> Result<Option<Vec<String>>> {
+    let folder = pointers::resolve(run.root(), checkpoint)?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let manifest = Manifest::read(&folder)?;
+    let read = || {
+        let text = std::fs::read(text_file(run, split, &name)).ok()?;
+        let found: Origin = serde_json::from_slice(&std::fs::read(origin_file(run, split, &name)).ok()?).ok()?;
+        let expected = Origin {
+            model_blake3: manifest.files.get(MODEL_FILE)?.blake3.clone(),
+            source_blake3: sum_of_lines(source),
+            text_blake3: blake3::hash(&text).to_hex().to_string(),
+            max_length: config.data.max_length,
+            decoding: config.decoding.clone(),
+        };
+        let text = String::from_utf8(text).ok()?;
+        // Only a line feed ends a line, as in `write_translation`.
+        let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
+        (found == expected).then(|| lines.map(str::to_owned).collect())
+    };
+    Ok(read())
+}
+
+fn text_file(run: &RunFolder, split: &str, checkpoint: &str) -> PathBuf {
+    run.translations().join(format!("{split}.{checkpoint}.txt"))
+}
+
+fn origin_file(run: &RunFolder, split: &str, checkpoint: &str) -> PathBuf {
+    run.translations().join(format!("{split}.{checkpoint}.json"))
+}
+
+fn sum_of_lines(lines: &[String]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for line in lines {
+        hasher.update(line.as_bytes()).update(b"\n");
+    }
+    hasher.finalize().to_hex().to_string()
+}
