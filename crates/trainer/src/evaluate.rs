@@ -104,6 +104,9 @@ pub struct Scores {
     pub metrics: Vec<MetricScore>,
     /// Empty where the source is not known.
     pub by_length: Vec<LengthScore>,
+    /// The checkpoints that translated, several for an ensemble; none for text that was there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<String>,
     /// Signs that the text was tokenised or lower-cased before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -132,6 +135,7 @@ pub fn translate_and_score(
     let found = trained.translate(source, decoding, console)?;
     let mut scores = score(&texts(&found), references, Some(source), options)?;
     scores.seconds = started.elapsed().as_secs_f64();
+    scores.checkpoints = trained.checkpoints.clone();
     Ok((found, scores))
 }
 
@@ -171,6 +175,7 @@ pub fn score(
         seconds: 0.0,
         metrics,
         by_length,
+        checkpoints: Vec::new(),
         warnings,
     })
 }

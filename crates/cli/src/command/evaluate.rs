@@ -40,7 +40,7 @@ pub struct Evaluate {
     /// A reference; several may follow, or be repeated
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "scored_text")]
     reference: Vec<PathBuf>,
-    /// best, last, average, an update's number, or a checkpoint's folder
+    /// best, last, average, an update's number, or a checkpoint's folder; several with commas translate together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// Hypotheses kept for a sentence [default: the config's]
@@ -122,7 +122,7 @@ impl Evaluate {
             let written = match task.name.as_str() {
                 "valid" => Ok(()),
                 _ if self.source.is_some() => Ok(()),
-                split => run.write_translation(split, &trained.checkpoint, &texts(&found)),
+                split => run.write_translation(split, &trained.checkpoint(), &texts(&found)),
             };
             if let Err(error) = written {
                 console.message(&format!("warning: the translation was not kept: {error}"));
@@ -209,6 +209,9 @@ fn print_json(mut scores: Vec<(String, Scores)>) -> anyhow::Result<()> {
 
 fn print_scores(name: &str, scores: &Scores) -> anyhow::Result<()> {
     let mut lines = vec![format!("{name}: {} lines, {:.1} s", scores.lines, scores.seconds)];
+    if !scores.checkpoints.is_empty() {
+        lines.push(format!("  by checkpoint {}", scores.checkpoints.join(" + ")));
+    }
     for metric in &scores.metrics {
         lines.push(format!(
             "  {:<8} {:6.2}  {}",

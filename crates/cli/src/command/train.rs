@@ -70,7 +70,7 @@ impl Train {
             };
             options
                 .run
-                .write_translation(split, &model.checkpoint, &texts(&found))?;
+                .write_translation(split, &model.checkpoint(), &texts(&found))?;
             for warning in &scores.warnings {
                 console.message(&format!("warning: {split}: {warning}"));
             }
