@@ -18,14 +18,14 @@ pub struct SyntheticPairs<'a> {
     pub left_out: LeftOut,
 }
 
-/// How much gave no pair, and why.
+/// How many translations gave no pair, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Lines with nothing to see in them.
+    /// Those of lines with nothing to see in them.
     pub empty_lines: usize,
-    /// Translations with nothing to see in them.
+    /// Those with nothing to see in themselves.
     pub empty_translations: usize,
-    /// Translations that did not end by themselves; such ones repeat a phrase again and again.
+    /// Those that did not end by themselves; as a rule they say the same again and again.
     pub cut_off: usize,
 }
 
@@ -34,12 +34,10 @@ pub fn back_translated<'a>(lines: &'a [String], translations: &'a [Translation],
     let mut pairs = Vec::new();
     let mut left_out = LeftOut::default();
     for (line, translation) in lines.iter().zip(translations) {
-        if is_blank(line) {
-            left_out.empty_lines += 1;
-            continue;
-        }
         for candidate in translation.candidates.iter().take(most) {
-            if candidate.cut_off {
+            if is_blank(line) {
+                left_out.empty_lines += 1;
+            } else if candidate.cut_off {
                 left_out.cut_off += 1;
             } else if is_blank(&candidate.text) {
                 left_out.empty_translations += 1;
@@ -55,8 +53,8 @@ pub fn back_translated<'a>(lines: &'a [String], translations: &'a [Translation],
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = [
-            (self.empty_lines, "empty lines"),
-            (self.empty_translations, "empty translations"),
+            (self.empty_lines, "with an empty line"),
+            (self.empty_translations, "with an empty translation"),
             (self.cut_off, "cut off at the longest output"),
         ];
         let told = counted.iter().filter(|(count, _)| *count > 0);
@@ -95,7 +93,7 @@ mod tests {
         ];
         let found = back_translated(&lines, &translations, 2);
         assert_eq!(found.pairs, [("eins", "one"), ("ein", "one"), ("drei", "three")]);
-        let expected = "1 empty lines, 1 empty translations, 1 cut off at the longest output";
+        let expected = "2 with an empty line, 1 with an empty translation, 1 cut off at the longest output";
         assert_eq!(found.left_out.to_string(), expected);
         assert_eq!(
             back_translated(&lines[..1], &translations, 9).left_out.to_string(),

@@ -79,14 +79,16 @@ pub fn score_pairs(trained: &TrainedModel, source: &[String], target: &[String])
 
 /// The log-probability of each row's target.
 fn score_batch(trained: &TrainedModel, batch: &Batch) -> Vec<f64> {
-    let members: Vec<Vec<f32>> = trained
+    let members = trained
         .members()
-        .map(|model| score_tokens(model, batch, &trained.device))
-        .collect();
-    let of_token = |cell: usize| log_mean_exp(members.iter().map(|member| member[cell]));
-    let found: Vec<f32> = match &members[..] {
-        [alone] => alone.clone(),
-        _ => (0..batch.target_output.len()).map(of_token).collect(),
+        .map(|model| score_tokens(model, batch, &trained.device));
+    let mut members: Vec<Vec<f32>> = members.collect();
+    let found = match members.len() {
+        1 => members.remove(0),
+        _ => {
+            let of_members = |cell: usize| log_mean_exp(members.iter().map(|member| member[cell]));
+            (0..batch.target_output.len()).map(of_members).collect()
+        }
     };
     let rows = found
         .chunks(batch.target_length)

@@ -218,7 +218,9 @@ impl Translator<'_> {
             Candidate {
                 text: texts.join(" "),
                 score: chosen.iter().map(|(_, hypothesis)| hypothesis.score).sum(),
-                cut_off: chosen.iter().any(|(source, hypothesis)| is_cut_off(hypothesis, source, config)),
+                cut_off: chosen
+                    .iter()
+                    .any(|(source, hypothesis)| is_cut_off(hypothesis, source, config)),
                 tokens: None,
             }
         };
