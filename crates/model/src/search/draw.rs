@@ -1,6 +1,5 @@
 //! One token drawn from a model's probabilities.
 
-use super::ensemble::log_sum_exp;
 use super::{BOS, EOS, PAD};
 use crate::pass::mix;
 
@@ -144,7 +143,9 @@ pub(super) fn uniform(key: u64, sample: usize, position: usize) -> f64 {
 
 /// What the model gives to a token, whatever could be drawn, in nats.
 pub(super) fn log_probability(logits: &[f32], token: u32) -> f64 {
-    f64::from(logits[token as usize]) - log_sum_exp(logits)
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    f64::from(logits[token as usize] - largest) - f64::from(sum).ln()
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 //! p(y_t | y_<t, x) = 1/M Σ_m p_m(y_t | y_<t, x)
 //! ```
 //!
-//! and works with its logarithm, `log Σ_m exp(log p_m) - log M`, whose terms cannot underflow. Each member reads the
-//! source by itself and keeps its own cache. So members may differ in architecture and size; their vocabularies are the
-//! same. A model alone is an ensemble of one, whose logits are passed on as they are.
+//! and works with its logarithm, `log Σ_m exp(log p_m) - log M`. Each member reads the source by itself and keeps
+//! its own cache. So members may differ in architecture and size; their vocabularies are the same. A model alone is an
+//! ensemble of one, whose logits are passed on as they are.
 //!
 //! N rows (B sentences times K hypotheses), V target vocabulary.
 
@@ -67,17 +67,39 @@ fn average(logits: &[Vec<f32>], rows: usize) -> Vec<f32> {
         .par_chunks_mut(vocabulary)
         .enumerate()
         .for_each(|(row, averaged)| {
-            let members: Vec<(&[f32], f64)> = logits
-                .iter()
-                .map(|logits| &logits[row * vocabulary..][..vocabulary])
-                .map(|logits| (logits, log_sum_exp(logits)))
-                .collect();
-            for (token, averaged) in averaged.iter_mut().enumerate() {
-                let of_member = |(logits, log_sum): &(&[f32], f64)| (f64::from(logits[token]) - log_sum) as f32;
-                *averaged = log_mean_exp(members.iter().map(of_member));
-            }
+            let of_row = logits.iter().map(|logits| &logits[row * vocabulary..][..vocabulary]);
+            let members: Vec<&[f32]> = of_row.collect();
+            average_row(&members, averaged);
         });
     averaged
+}
+
+/// Probabilities below it are computed anew, from their logarithms: their terms may have underflown.
+const LEAST: f32 = 1e-30;
+
+/// The same for one row: `averaged` is zero at first. Exponentials are what takes the time, so each is computed once.
+fn average_row(members: &[&[f32]], averaged: &mut [f32]) {
+    let mut exponentials = vec![0.0; averaged.len()];
+    let mut log_sums = Vec::with_capacity(members.len());
+    for logits in members {
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        for (exponential, logit) in exponentials.iter_mut().zip(*logits) {
+            *exponential = (logit - largest).exp();
+        }
+        let sum: f32 = exponentials.iter().sum();
+        log_sums.push(largest + sum.ln());
+        let share = 1.0 / (sum * members.len() as f32);
+        for (averaged, exponential) in averaged.iter_mut().zip(&exponentials) {
+            *averaged += exponential * share;
+        }
+    }
+    for (token, averaged) in averaged.iter_mut().enumerate() {
+        let of_member = |(logits, log_sum): (&&[f32], &f32)| logits[token] - log_sum;
+        *averaged = match *averaged > LEAST {
+            true => averaged.ln(),
+            false => log_mean_exp(members.iter().zip(&log_sums).map(of_member)),
+        };
+    }
 }
 
 /// The logarithm of the mean of the numbers whose logarithms are given; minus infinity for none.
@@ -89,13 +111,6 @@ pub fn log_mean_exp(logarithms: impl ExactSizeIterator<Item = f32> + Clone) -> f
     let count = logarithms.len() as f32;
     let sum: f32 = logarithms.map(|logarithm| (logarithm - largest).exp()).sum();
     largest + (sum / count).ln()
-}
-
-/// The logarithm of the sum of the numbers whose logarithms are given.
-pub(super) fn log_sum_exp(logits: &[f32]) -> f64 {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-    f64::from(largest) + f64::from(sum).ln()
 }
 
 #[cfg(test)]
@@ -122,6 +137,13 @@ mod tests {
 
     #[test]
     fn equal_members_change_nothing_and_nothing_underflows() {
+        let mut averaged = [0.0; 4];
+        average_row(
+            &[&[0.0, -150.0, -1.0, -40.0], &[-3.0, -200.0, 0.0, -150.0]],
+            &mut averaged,
+        );
+        assert!((averaged[1] - (-150.0 - 2.0f32.ln() - 1.0f32.exp().recip().ln_1p())).abs() < 1e-3);
+        assert!((averaged[3] - (-40.0 - 2.0f32.ln() - 1.0f32.exp().recip().ln_1p())).abs() < 1e-3);
         assert_eq!(log_mean_exp([-1.234f32; 5].into_iter()), -1.234);
         assert!((log_mean_exp([-400.0f32, -500.0].into_iter()) - (-400.0 - 2.0f32.ln())).abs() < 1e-4);
         let nothing = f32::NEG_INFINITY;
