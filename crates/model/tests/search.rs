@@ -1,98 +1,22 @@
 //! Properties of the model and its search that hold for any weights.
 
+mod common;
+
 use std::convert::Infallible;
 
 use burn::prelude::*;
+use common::{VOCABULARY, configs, log_probability, model, sentences};
 use ember_model::EOS;
-use ember_model::arch::{Model, Source, Vocabularies, ids_tensor};
-use ember_model::config::{
-    Activation, Architecture, CellKind, DecodingConfig, ModelConfig, NormPosition, PositionMerge, Score,
-};
+use ember_model::arch::{Model, Source, ids_tensor};
+use ember_model::config::DecodingConfig;
 use ember_model::pass::Pass;
 use ember_model::search::{Hypothesis, max_output_length, pad_sources};
-use ember_model::weights::{host_values, initialise};
-
-const VOCABULARY: usize = 23;
+use ember_model::weights::host_values;
 
 /// Nobody stops the search.
 fn search_all(model: &Model, sources: &[Vec<u32>], options: &DecodingConfig, device: &Device) -> Vec<Vec<Hypothesis>> {
     let Ok(found) = ember_model::search::search_all(model, sources, options, device, |_| Ok::<_, Infallible>(()));
     found
-}
-
-fn configs() -> Vec<ModelConfig> {
-    let base = ModelConfig {
-        d_model: 16,
-        encoder_layers: 2,
-        decoder_layers: 2,
-        n_heads: 2,
-        d_ff: 32,
-        ..Default::default()
-    };
-    vec![
-        base.clone(),
-        ModelConfig {
-            norm: NormPosition::Pre,
-            activation: Activation::Gelu,
-            ..base.clone()
-        },
-        ModelConfig {
-            position_merge: PositionMerge::Concat,
-            activation: Activation::Swiglu,
-            ..base.clone()
-        },
-        ModelConfig {
-            arch: Architecture::Rnn,
-            ..base.clone()
-        },
-        ModelConfig {
-            arch: Architecture::Rnn,
-            cell: Some(CellKind::Elman),
-            bidirectional: Some(false),
-            ..base.clone()
-        },
-        ModelConfig {
-            arch: Architecture::RnnAttention,
-            cell: Some(CellKind::Gru),
-            ..base.clone()
-        },
-        ModelConfig {
-            arch: Architecture::RnnAttention,
-            score: Some(Score::Dot),
-            input_feeding: Some(true),
-            ..base.clone()
-        },
-        ModelConfig {
-            arch: Architecture::RnnAttention,
-            cell: Some(CellKind::Gru),
-            score: Some(Score::General),
-            input_feeding: Some(true),
-            bidirectional: Some(false),
-            ..base
-        },
-    ]
-}
-
-fn model(config: &ModelConfig, seed: u64) -> Model {
-    let vocabularies = Vocabularies {
-        source: VOCABULARY,
-        target: VOCABULARY,
-        shared: true,
-    };
-    initialise(
-        Model::new(config, vocabularies, &Device::flex()).expect("a valid config"),
-        seed,
-    )
-}
-
-fn sentences() -> Vec<Vec<u32>> {
-    (0..12u32)
-        .map(|i| {
-            (0..(i * 5) % 13)
-                .map(|j| 4 + (i * 7 + j * 3) % (VOCABULARY as u32 - 4))
-                .collect()
-        })
-        .collect()
 }
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
@@ -242,7 +166,7 @@ fn a_beam_is_sorted_and_its_scores_are_the_models() {
                 if !cut_off(hypothesis) {
                     output.push(EOS);
                 }
-                let expected = log_probability(&model, source, &output);
+                let expected = log_probability(&[&model], source, &output);
                 let found = hypothesis.log_probability;
                 assert!((found - expected).abs() < 1e-3, "{found} instead of {expected}");
                 counts[usize::from(cut_off(hypothesis))] += 1;
@@ -250,18 +174,4 @@ fn a_beam_is_sorted_and_its_scores_are_the_models() {
         }
     }
     assert!(counts.iter().all(|count| *count > 0), "ended and cut off: {counts:?}");
-}
-
-/// What the model gives to an output when it is told all of it.
-fn log_probability(model: &Model, source: &[u32], output: &[u32]) -> f64 {
-    let device = Device::flex();
-    let input = [&[2], &output[..output.len() - 1]].concat();
-    let input = ids_tensor(&input, [1, output.len()], &device);
-    let hidden = model.forward(&pad_sources(&[source], &device), input, &mut Pass::inference());
-    let logits = host_values(hidden.matmul(model.output_weight()));
-    let of_token = |(token, row): (&u32, &[f32])| {
-        let sum: f64 = row.iter().map(|logit| f64::from(*logit).exp()).sum();
-        f64::from(row[*token as usize]) - sum.ln()
-    };
-    output.iter().zip(logits.chunks(VOCABULARY)).map(of_token).sum()
 }

@@ -25,7 +25,7 @@ use ember_model::weights::host_values;
 use serde::Serialize;
 
 use crate::config::ConfigError;
-use crate::error::Result;
+use crate::error::{Result, TrainerError};
 use crate::trained::TrainedModel;
 use crate::translate::{CandidateTokens, Translation};
 
@@ -73,8 +73,15 @@ impl LineAttention {
 /// Decoder layers and heads of a model's attention over the source.
 ///
 /// # Errors
-/// When it has none.
+/// When it has none, or when several models translate together, each with maps of its own.
 pub fn attention_maps(trained: &TrainedModel) -> Result<[usize; 2]> {
+    if !trained.others.is_empty() {
+        return Err(TrainerError::Ensemble {
+            members: trained.checkpoints.len(),
+            message: "each attends in its own way".into(),
+            hint: "name one checkpoint to see its attention".into(),
+        });
+    }
     let hint = "models of arch rnn-attention and transformer have some";
     let none = || ConfigError::invalid("model.arch", "this model has no attention to show", hint);
     Ok(trained.model.attention_maps().ok_or_else(none)?)

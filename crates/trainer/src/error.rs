@@ -46,6 +46,16 @@ pub enum TrainerError {
         /// What to do about it.
         hint: String,
     },
+    /// What several models together cannot do.
+    #[error("an ensemble of {members} models: {message}\nhint: {hint}")]
+    Ensemble {
+        /// How many there are.
+        members: usize,
+        /// Why not.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Training cannot go on.
     #[error("training stopped at update {update}: {message}\nhint: {hint}")]
     Diverged {

@@ -68,6 +68,9 @@ pub struct Scores {
     /// Scores of every line, where they were asked for, in the order of the metrics.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sentences: Vec<SentenceScores>,
+    /// The checkpoints that translated, several for an ensemble; none for text that was there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<String>,
     /// Signs that the text was tokenised or lower-cased before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -96,6 +99,7 @@ pub fn translate_and_score<R: Reference>(
     let found = trained.translate(source, decoding, console)?;
     let mut scores = score(&texts(&found), references, Some(source), options)?;
     scores.seconds = started.elapsed().as_secs_f64();
+    scores.checkpoints = trained.checkpoints.clone();
     Ok((found, scores))
 }
 
@@ -115,6 +119,7 @@ pub fn score<R: Reference>(
         metrics: Vec::new(),
         by_length: Vec::new(),
         sentences: Vec::new(),
+        checkpoints: Vec::new(),
         warnings: warnings(hypotheses, references, options),
     };
     for metric in options.metrics() {

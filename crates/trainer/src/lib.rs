@@ -14,10 +14,12 @@
 //! checkpoint/   folders that are there whole or not at all
 //! weights_file  weights in safetensors files
 //! run           the run folder
-//! trained       a trained model out of it
+//! member        a checkpoint as a model, of this run or another
+//! trained       a trained model out of it, or several as an ensemble
 //! average       several checkpoints as one
 //! split         lines that are too long for a model
-//! translate     text -> ids -> search -> text
+//! translate     text -> ids -> search or samples -> text
+//! back_translation  training pairs out of translations
 //! attention     what a translation looked at
 //! translations  those that a run keeps, and how they were made
 //! evaluate      scores of translations
@@ -33,6 +35,7 @@
 
 pub mod attention;
 pub mod average;
+pub mod back_translation;
 pub mod bench;
 pub mod checkpoint;
 pub mod compare;
@@ -44,6 +47,7 @@ pub mod evaluate;
 pub mod inspect;
 pub mod journal;
 pub mod learner;
+pub mod member;
 pub mod optimizer;
 pub mod prepare;
 pub mod report;

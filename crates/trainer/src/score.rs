@@ -1,13 +1,17 @@
-//! Log-probabilities of given pairs.
+//! Log-probabilities of given pairs, by a model or by an ensemble: then each token has the mean of the members'
+//! probabilities, as in their search.
 //!
 //! A pair with a side of more than `data.max_length` tokens is scored whole, like every other: cut into parts, its
 //! score would be that of another text. The model was trained on nothing that long, so such pairs are marked, and who
 //! asks is told how many they are.
 
+use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use ember_data::batch::Batch;
 use ember_data::tokenizer::Side;
+use ember_model::arch::Model;
 use ember_model::pass::Pass;
+use ember_model::search::log_mean_exp;
 use ember_model::weights::host_values;
 use serde::Serialize;
 
@@ -75,14 +79,17 @@ pub fn score_pairs(trained: &TrainedModel, source: &[String], target: &[String])
 
 /// The log-probability of each row's target.
 fn score_batch(trained: &TrainedModel, batch: &Batch) -> Vec<f64> {
-    let tensors = BatchTensors::new(batch, &trained.device);
-    let hidden = trained
-        .model
-        .forward(&tensors.source, tensors.target_input, &mut Pass::inference());
-    let logits = hidden.matmul(trained.model.output_weight()); // [B * T, V]
-    let [cells, _] = logits.dims();
-    let found = log_softmax(logits, 1).gather(1, tensors.target_output.reshape([cells, 1]));
-    let found = host_values(found);
+    let members = trained
+        .members()
+        .map(|model| score_tokens(model, batch, &trained.device));
+    let mut members: Vec<Vec<f32>> = members.collect();
+    let found = match members.len() {
+        1 => members.remove(0),
+        _ => {
+            let of_members = |cell: usize| log_mean_exp(members.iter().map(|member| member[cell]));
+            (0..batch.target_output.len()).map(of_members).collect()
+        }
+    };
     let rows = found
         .chunks(batch.target_length)
         .zip(batch.target_output.chunks(batch.target_length));
@@ -91,4 +98,13 @@ fn score_batch(trained: &TrainedModel, batch: &Batch) -> Vec<f64> {
         real.map(|(log_probability, _)| f64::from(*log_probability)).sum()
     })
     .collect()
+}
+
+/// One model's log-probability of every target token: `[B * T]`.
+fn score_tokens(model: &Model, batch: &Batch, device: &Device) -> Vec<f32> {
+    let tensors = BatchTensors::new(batch, device);
+    let hidden = model.forward(&tensors.source, tensors.target_input, &mut Pass::inference());
+    let logits = hidden.matmul(model.output_weight()); // [B * T, V]
+    let [cells, _] = logits.dims();
+    host_values(log_softmax(logits, 1).gather(1, tensors.target_output.reshape([cells, 1])))
 }

@@ -4,17 +4,16 @@ use burn::prelude::*;
 use ember_data::tokenizer::{Side, Tokenizer};
 use ember_model::arch::{Model, Vocabularies};
 use ember_model::config::DecodingConfig;
-use ember_model::weights::import;
+use ember_model::search::Sampling;
 
-use crate::checkpoint::{files, pointers};
 use crate::config::Config;
 use crate::console::Console;
-use crate::error::{Result, TrainerError};
-use crate::run::{MODEL_FILE, RunFolder};
+use crate::error::Result;
+use crate::member::{self, Home};
+use crate::run::RunFolder;
 use crate::translate::{Translation, Translator};
-use crate::weights_file;
 
-/// A trained model with what it needs to read and write text.
+/// A trained model with what it needs to read and write text, or several that translate together.
 pub struct TrainedModel {
     /// The run's config.
     pub config: Config,
@@ -22,43 +21,61 @@ pub struct TrainedModel {
     pub tokenizer: Tokenizer,
     /// Without autodiff.
     pub model: Model,
-    /// Where the model lies.
+    /// The other members of an ensemble, of any architecture; none for a model alone.
+    pub others: Vec<Model>,
+    /// Where the models lie.
     pub device: Device,
-    /// The checkpoint's folder name: an update's number or `average`.
-    pub checkpoint: String,
-    /// BLAKE3 sum of the weights' file.
-    pub model_blake3: String,
+    /// The members' checkpoints: an update's number or `average`, and for one of another run its name before it, as in
+    /// `wide@1200`.
+    pub checkpoints: Vec<String>,
+    /// BLAKE3 sums of the members' weights, in the same order.
+    pub models_blake3: Vec<String>,
 }
 
 impl TrainedModel {
-    /// Reads a run's model. `checkpoint` is `best`, `last`, `average`, an update's number or a folder.
+    /// Reads a run's model. `checkpoint` is `best`, `last`, `average`, an update's number or a folder; or several of
+    /// these with commas between them, which make an ensemble.
+    ///
+    /// A folder may be of another run, with any model for the same vocabularies. All else, such as how long a source may
+    /// be, is as the first run has it.
     ///
     /// # Errors
     /// When something is missing, damaged, or does not fit together.
     pub fn load(run: &RunFolder, checkpoint: &str, device: &Device) -> Result<Self> {
         let config = run.load_config()?;
         let tokenizer = Tokenizer::load(&run.tokenizer())?;
-        let folder = pointers::resolve(run.root(), checkpoint)?;
-        let manifest = files::verify(&folder)?;
-        let weights = weights_file::read(&folder.join(MODEL_FILE))?;
-        let model = Model::new(&config.model, vocabularies(&tokenizer), device)?;
-        let model = import(model, weights).map_err(|fault| TrainerError::Run {
-            folder: folder.clone(),
-            message: fault.to_string(),
-            hint: "the checkpoint belongs to another config.toml or tokenizer.json".into(),
-        })?;
-        let checkpoint = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let home = Home {
+            run,
+            config: &config,
+            tokenizer: &tokenizer,
+            device,
+        };
+        let (mut models, mut checkpoints, mut models_blake3) = (Vec::new(), Vec::new(), Vec::new());
+        for name in member::names(checkpoint) {
+            let member = home.read(name)?;
+            models.push(member.model);
+            checkpoints.push(member.checkpoint);
+            models_blake3.push(member.model_blake3);
+        }
         Ok(Self {
+            model: models.remove(0),
+            others: models,
             config,
             tokenizer,
-            model,
             device: device.clone(),
-            checkpoint,
-            model_blake3: manifest
-                .files
-                .get(MODEL_FILE)
-                .map_or_else(String::new, |entry| entry.blake3.clone()),
+            checkpoints,
+            models_blake3,
         })
+    }
+
+    /// All members of the ensemble; the model where it is alone.
+    pub fn members(&self) -> impl Iterator<Item = &Model> {
+        std::iter::once(&self.model).chain(&self.others)
+    }
+
+    /// All checkpoints as one name, such as `1200+1600`.
+    pub fn checkpoint(&self) -> String {
+        self.checkpoints.join("+")
     }
 
     /// Translates lines, with a progress bar and a warning for lines that had to be split.
@@ -71,14 +88,41 @@ impl TrainedModel {
         decoding: &DecodingConfig,
         console: &dyn Console,
     ) -> Result<Vec<Translation>> {
-        let translator = Translator {
+        self.shown(lines, console, |translator| {
+            translator.translate(lines, decoding, console)
+        })
+    }
+
+    /// Draws translations of lines; in all else as [`TrainedModel::translate`].
+    ///
+    /// # Errors
+    /// The user's wish to stop.
+    pub fn sample(
+        &self,
+        lines: &[String],
+        decoding: &DecodingConfig,
+        sampling: &Sampling,
+        console: &dyn Console,
+    ) -> Result<Vec<Translation>> {
+        self.shown(lines, console, |translator| {
+            translator.sample(lines, decoding, sampling, console)
+        })
+    }
+
+    fn shown(
+        &self,
+        lines: &[String],
+        console: &dyn Console,
+        translate: impl FnOnce(Translator<'_>) -> Result<Vec<Translation>>,
+    ) -> Result<Vec<Translation>> {
+        console.begin("translating", Some(lines.len() as u64));
+        let found = translate(Translator {
             model: &self.model,
+            others: &self.others,
             tokenizer: &self.tokenizer,
             device: &self.device,
             max_length: self.config.data.max_length,
-        };
-        console.begin("translating", Some(lines.len() as u64));
-        let found = translator.translate(lines, decoding, console);
+        });
         console.finish();
         let found = found?;
         for (index, line) in found.iter().enumerate().filter(|(_, line)| line.parts > 1) {

@@ -1,4 +1,4 @@
-//! Text to ids, search, ids to text.
+//! Text to ids, search or sampling, ids to text.
 
 use burn::prelude::*;
 use ember_data::Progress;
@@ -6,7 +6,7 @@ use ember_data::corpus::is_blank;
 use ember_data::tokenizer::{Side, Tokenizer};
 use ember_model::arch::Model;
 use ember_model::config::DecodingConfig;
-use ember_model::search::{Hypothesis, search_all};
+use ember_model::search::{Hypothesis, Sampling, Searcher, max_output_length};
 
 use crate::error::Result;
 use crate::split::split_to_fit;
@@ -16,6 +16,8 @@ use crate::split::split_to_fit;
 pub struct Translator<'a> {
     /// Without autodiff.
     pub model: &'a Model,
+    /// The other members of an ensemble, for the same vocabularies; none for a model alone.
+    pub others: &'a [Model],
     /// Of the model's vocabulary.
     pub tokenizer: &'a Tokenizer,
     /// Where the model lies.
@@ -27,7 +29,7 @@ pub struct Translator<'a> {
 /// A line's translations.
 #[derive(Debug, Clone, Default)]
 pub struct Translation {
-    /// Best first; at least one.
+    /// Best first, or samples in their order; at least one.
     pub candidates: Vec<Candidate>,
     /// Parts that the line was split into; 1 if it was not.
     pub parts: usize,
@@ -38,8 +40,11 @@ pub struct Translation {
 pub struct Candidate {
     /// The text.
     pub text: String,
-    /// Length-normalised log-probability in nats, summed over the parts of a split line.
+    /// Length-normalised log-probability in nats, of a sample the log-probability itself; summed over the parts of a
+    /// split line.
     pub score: f64,
+    /// Stopped by the longest output before it ended by itself, in any part.
+    pub cut_off: bool,
     /// The pieces of source and output, for attention pictures; empty for a split line.
     pub tokens: Option<CandidateTokens>,
 }
@@ -79,22 +84,63 @@ impl Translator<'_> {
         config: &DecodingConfig,
         progress: &dyn Progress,
     ) -> Result<Vec<Translation>> {
-        let mut parts = Vec::with_capacity(lines.len());
+        let parts = self.encode(lines);
+        let found = self.searcher(config, |searcher| {
+            searcher.search_all(&parts.sources, |finished| {
+                progress.advance(finished as u64);
+                progress.go_on()
+            })
+        })?;
+        Ok(self.assemble(parts, found, config, 1))
+    }
+
+    /// Draws `sampling.samples` translations of each line, in the way of [`Translator::translate`]. The first samples of
+    /// a split line's parts are joined, and so on.
+    ///
+    /// What is drawn for a line depends on its number and its text, and on no other line.
+    ///
+    /// # Errors
+    /// The user's wish to stop, between two batches.
+    pub fn sample(
+        &self,
+        lines: &[String],
+        config: &DecodingConfig,
+        sampling: &Sampling,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Translation>> {
+        let parts = self.encode(lines);
+        let numbered = (0..).zip(&parts.counts);
+        let keys: Vec<u64> = numbered
+            .flat_map(|(line, count)| (0..*count as u64).map(move |part| sampling.key(line, part)))
+            .collect();
+        let found = self.searcher(config, |searcher| {
+            searcher.sample_all(sampling, &parts.sources, &keys, |finished| {
+                progress.advance(finished as u64);
+                progress.go_on()
+            })
+        })?;
+        Ok(self.assemble(parts, found, config, sampling.samples))
+    }
+
+    /// Lends a searcher by all members.
+    fn searcher<R>(&self, config: &DecodingConfig, search: impl FnOnce(Searcher<'_>) -> R) -> R {
+        let models: Vec<&Model> = std::iter::once(self.model).chain(self.others).collect();
+        search(Searcher {
+            models: &models,
+            config,
+            device: self.device,
+        })
+    }
+
+    fn encode(&self, lines: &[String]) -> Parts {
+        let mut sources = Vec::with_capacity(lines.len());
         let mut counts = Vec::with_capacity(lines.len());
         for line in lines {
-            let before = parts.len();
-            parts.extend(self.encode_parts(line));
-            counts.push(parts.len() - before);
+            let before = sources.len();
+            sources.extend(self.encode_parts(line));
+            counts.push(sources.len() - before);
         }
-        let found = search_all(self.model, &parts, config, self.device, |finished| {
-            progress.advance(finished as u64);
-            progress.go_on()
-        });
-        let mut found = found?.into_iter().zip(parts);
-        Ok(counts
-            .iter()
-            .map(|&count| self.assemble(found.by_ref().take(count)))
-            .collect())
+        Parts { sources, counts }
     }
 
     /// The ids of a line, or of each of its parts where the line is too long.
@@ -120,35 +166,80 @@ impl Translator<'_> {
             .collect()
     }
 
-    fn assemble(&self, parts: impl Iterator<Item = (Vec<Hypothesis>, Vec<u32>)>) -> Translation {
-        let parts: Vec<_> = parts.collect();
-        if let [(hypotheses, source)] = &parts[..] {
-            let candidates = hypotheses.iter().map(|hypothesis| Candidate {
-                text: self.tokenizer.decode(Side::Target, &hypothesis.tokens),
-                score: hypothesis.score,
-                tokens: Some(CandidateTokens {
-                    source: source.clone(),
-                    target: hypothesis.tokens.clone(),
-                }),
-            });
-            return Translation {
-                candidates: candidates.collect(),
-                parts: 1,
-            };
-        }
-        let best = parts.iter().filter_map(|(hypotheses, _)| hypotheses.first());
-        let texts: Vec<String> = best
-            .clone()
-            .map(|hypothesis| self.tokenizer.decode(Side::Target, &hypothesis.tokens))
-            .collect();
-        let score = best.map(|hypothesis| hypothesis.score).sum();
+    /// The translations of lines out of those of their parts; of a split line, up to `joined` of the first.
+    fn assemble(
+        &self,
+        parts: Parts,
+        found: Vec<Vec<Hypothesis>>,
+        config: &DecodingConfig,
+        joined: usize,
+    ) -> Vec<Translation> {
+        let mut parts_found = parts.sources.into_iter().zip(found);
+        let counts = parts.counts.into_iter();
+        counts
+            .map(|count| {
+                let mut of_line: Vec<_> = parts_found.by_ref().take(count).collect();
+                match of_line.len() {
+                    1 => self.whole(of_line.remove(0), config),
+                    _ => self.joined(&of_line, config, joined),
+                }
+            })
+            .collect()
+    }
+
+    /// A line that was not split.
+    fn whole(&self, (source, hypotheses): (Vec<u32>, Vec<Hypothesis>), config: &DecodingConfig) -> Translation {
+        let candidates = hypotheses.into_iter().map(|hypothesis| Candidate {
+            text: self.tokenizer.decode(Side::Target, &hypothesis.tokens),
+            score: hypothesis.score,
+            cut_off: is_cut_off(&hypothesis, &source, config),
+            tokens: Some(CandidateTokens {
+                source: source.clone(),
+                target: hypothesis.tokens,
+            }),
+        });
         Translation {
-            candidates: vec![Candidate {
+            candidates: candidates.collect(),
+            parts: 1,
+        }
+    }
+
+    /// A line in parts: the first translations of all parts make up its first one, and so on up to `count`.
+    fn joined(&self, parts: &[(Vec<u32>, Vec<Hypothesis>)], config: &DecodingConfig, count: usize) -> Translation {
+        let candidate = |rank: usize| {
+            let chosen: Vec<_> = parts
+                .iter()
+                .filter_map(|(source, hypotheses)| Some((source, hypotheses.get(rank)?)))
+                .collect();
+            let texts: Vec<String> = chosen
+                .iter()
+                .map(|(_, hypothesis)| self.tokenizer.decode(Side::Target, &hypothesis.tokens))
+                .collect();
+            Candidate {
                 text: texts.join(" "),
-                score,
+                score: chosen.iter().map(|(_, hypothesis)| hypothesis.score).sum(),
+                cut_off: chosen
+                    .iter()
+                    .any(|(source, hypothesis)| is_cut_off(hypothesis, source, config)),
                 tokens: None,
-            }],
+            }
+        };
+        Translation {
+            candidates: (0..count).map(candidate).collect(),
             parts: parts.len(),
         }
     }
+}
+
+/// Lines as the model reads them.
+struct Parts {
+    /// The ids of every part.
+    sources: Vec<Vec<u32>>,
+    /// Parts of each line, in order.
+    counts: Vec<usize>,
+}
+
+/// Whether a translation fills the longest output: one that ended by itself keeps a place for its `</s>`.
+fn is_cut_off(hypothesis: &Hypothesis, source: &[u32], config: &DecodingConfig) -> bool {
+    hypothesis.tokens.len() >= max_output_length(config, source.len())
 }

@@ -1,6 +1,6 @@
 //! Translations of test corpora that a run folder keeps, and how they were made, so that none is made twice.
 //!
-//! Beside `translations/<split>.<checkpoint>.txt` lies a `.json` of the same name: sums of the model, the source and the
+//! Beside `translations/<split>.<checkpoint>.txt` lies a `.json` of the same name: sums of the models, the source and the
 //! text, and the search's options. Only where all of them are as they would be now, the text is taken again.
 
 use std::path::PathBuf;
@@ -9,18 +9,18 @@ use ember_model::config::DecodingConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::manifest::Manifest;
-use crate::checkpoint::pointers;
 use crate::checkpoint::whole::write_whole;
 use crate::config::Config;
 use crate::error::Result;
-use crate::run::{MODEL_FILE, RunFolder};
+use crate::member::{self, Place, model_blake3};
+use crate::run::RunFolder;
 use crate::trained::TrainedModel;
 
 /// Everything that a translation depends on, and what came out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Origin {
-    /// BLAKE3 sum of the model's file.
-    model_blake3: String,
+    /// BLAKE3 sum of each model's file.
+    models_blake3: Vec<String>,
     /// BLAKE3 sum of the source, line by line.
     source_blake3: String,
     /// BLAKE3 sum of the translation's file.
@@ -43,20 +43,21 @@ pub fn keep(
     decoding: &DecodingConfig,
     lines: &[String],
 ) -> Result<()> {
-    run.write_translation(split, &trained.checkpoint, lines)?;
-    let text = std::fs::read(text_file(run, split, &trained.checkpoint)).unwrap_or_default();
+    let checkpoint = trained.checkpoint();
+    run.write_translation(split, &checkpoint, lines)?;
+    let text = std::fs::read(text_file(run, split, &checkpoint)).unwrap_or_default();
     let origin = Origin {
-        model_blake3: trained.model_blake3.clone(),
+        models_blake3: trained.models_blake3.clone(),
         source_blake3: sum_of_lines(source),
         text_blake3: blake3::hash(&text).to_hex().to_string(),
         max_length: trained.config.data.max_length,
         decoding: decoding.clone(),
     };
     let json = serde_json::to_vec(&origin).expect("numbers and strings are JSON");
-    Ok(write_whole(&origin_file(run, split, &trained.checkpoint), &json)?)
+    Ok(write_whole(&origin_file(run, split, &checkpoint), &json)?)
 }
 
-/// The translation of a split by a checkpoint, if it is there and was made as the config would have it made now.
+/// The translation of a split by a checkpoint, or by several with commas between them, if it is there and was made as the config would have it made now.
 ///
 /// # Errors
 /// A checkpoint that does not exist.
@@ -67,14 +68,18 @@ pub fn kept(
     config: &Config,
     source: &[String],
 ) -> Result<Option<Vec<String>>> {
-    let folder = pointers::resolve(run.root(), checkpoint)?;
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let manifest = Manifest::read(&folder)?;
+    let (mut names, mut models_blake3) = (Vec::new(), Vec::new());
+    for checkpoint in member::names(checkpoint) {
+        let place = Place::find(run, checkpoint)?;
+        models_blake3.push(model_blake3(&Manifest::read(&place.folder)?));
+        names.push(place.name);
+    }
+    let name = names.join("+");
     let read = || {
         let text = std::fs::read(text_file(run, split, &name)).ok()?;
         let found: Origin = serde_json::from_slice(&std::fs::read(origin_file(run, split, &name)).ok()?).ok()?;
         let expected = Origin {
-            model_blake3: manifest.files.get(MODEL_FILE)?.blake3.clone(),
+            models_blake3: models_blake3.clone(),
             source_blake3: sum_of_lines(source),
             text_blake3: blake3::hash(&text).to_hex().to_string(),
             max_length: config.data.max_length,

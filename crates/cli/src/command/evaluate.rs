@@ -39,7 +39,7 @@ pub struct Evaluate {
     hypothesis: Option<PathBuf>,
     #[command(flatten)]
     references: ReferenceFiles,
-    /// best, last, average, an update's number, or a checkpoint's folder
+    /// best, last, average, an update's number, or a checkpoint's folder; several with commas translate together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// Hypotheses kept for a sentence [default: the config's]
@@ -200,6 +200,9 @@ fn print_json(mut scores: Vec<(String, Scores)>) -> anyhow::Result<()> {
 fn print_scores(name: &str, scores: &Scores, width: usize) -> anyhow::Result<()> {
     let columns = width + 4;
     let mut lines = vec![format!("{name}: {} lines, {:.1} s", scores.lines, scores.seconds)];
+    if !scores.checkpoints.is_empty() {
+        lines.push(format!("  by checkpoint {}", scores.checkpoints.join(" + ")));
+    }
     for metric in &scores.metrics {
         lines.push(format!(
             "  {:<8} {:columns$.width$}  {}",

@@ -27,7 +27,7 @@ pub struct Score {
     /// The target text; line i translates line i of the source
     #[arg(long, value_name = "FILE")]
     target: PathBuf,
-    /// best, last, average, an update's number, or a checkpoint's folder
+    /// best, last, average, an update's number, or a checkpoint's folder; several with commas score together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
@@ -66,7 +66,12 @@ impl Score {
         if self.json {
             print_result(&format!(
                 "{}\n",
-                json!({ "lines": scores.len(), "over_max_length": over_max_length, "pairs": scores })
+                json!({
+                    "lines": scores.len(),
+                    "checkpoints": trained.checkpoints,
+                    "over_max_length": over_max_length,
+                    "pairs": scores
+                })
             ))?;
         } else {
             let lines: String = scores

@@ -1,6 +1,7 @@
 //! `ember translate`
 
 mod attention_file;
+mod sampling;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,14 +10,16 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use ember_data::corpus::{LineReader, read_lines};
+use ember_data::corpus::{LineReader, PairFile, read_lines};
 use ember_trainer::attention::{attention_maps, attention_of};
+use ember_trainer::back_translation::back_translated;
 use ember_trainer::run::RunFolder;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
 
+use self::sampling::SamplingArguments;
 use super::{at_least_one, beam, length_penalty};
-use crate::console::Terminal;
+use crate::console::{Terminal, print_to_stderr};
 use crate::device::{self, DeviceChoice};
 use crate::pages;
 
@@ -39,18 +42,25 @@ pub struct Translate {
     /// Write the N best translations of each line, one a line; always N, empty ones where there are fewer
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = beam)]
     n_best: usize,
-    /// best, last, average, an update's number, or a checkpoint's folder
+    /// best, last, average, an update's number, or a checkpoint's folder; several with commas translate together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
+    #[command(flatten)]
+    sampling: SamplingArguments,
     /// Most source tokens translated at once [default: the config's]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_tokens: Option<usize>,
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
     #[arg(long, default_value_t, value_name = "DEVICE")]
     device: DeviceChoice,
-    /// Write each line's score (length-normalised log-probability in nats) and a TAB before it
+    /// Write each line's score (length-normalised log-probability in nats, of samples the log-probability itself) and a
+    /// TAB before it
     #[arg(long)]
     scores: bool,
+    /// Write pairs to train a model of the other direction on instead of lines: translation, TAB, input; FILE ends in
+    /// .tsv, .tsv.gz or .tsv.zst
+    #[arg(long, value_name = "FILE", value_parser = pair_file, conflicts_with_all = ["output", "scores"])]
+    pairs: Option<PairFile>,
     /// Write what the best translations attended to, layer by layer and head by head: a page to look at if FILE ends in
     /// .html or .htm, one picture a map beside FILE if it ends in .svg, else JSON
     #[arg(long, value_name = "FILE")]
@@ -59,6 +69,10 @@ pub struct Translate {
 
 impl Translate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        let sampling = self.sampling.sampling(self.beam, self.n_best)?;
+        if let Some(pairs) = &self.pairs {
+            pairs.check_writable()?;
+        }
         let device = device::open(self.device)?;
         let console = Terminal::quiet();
         let trained = TrainedModel::load(&RunFolder::new(&self.run), &self.checkpoint, &device.device)?;
@@ -74,12 +88,16 @@ impl Translate {
             Some(path) => read_lines(path)?,
             None => read_standard_input()?,
         };
-        let translations = trained.translate(&lines, &decoding, &console)?;
-        match &self.output {
-            Some(path) => self
+        let translations = match sampling {
+            Some(sampling) => trained.sample(&lines, &decoding, &sampling, &console)?,
+            None => trained.translate(&lines, &decoding, &console)?,
+        };
+        match (&self.pairs, &self.output) {
+            (Some(pairs), _) => self.write_pairs(pairs, &lines, &translations)?,
+            (None, Some(path)) => self
                 .write(&translations, writer(path)?)
                 .with_context(|| format!("cannot write {}", path.display()))?,
-            None => self.write_to_stdout(&translations)?,
+            (None, None) => self.write_to_stdout(&translations)?,
         }
         if let (Some(path), Some(maps)) = (&self.attention, maps) {
             let attention = attention_of(&trained, maps, &translations);
@@ -88,6 +106,18 @@ impl Translate {
             written.with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn write_pairs(&self, file: &PairFile, lines: &[String], translations: &[Translation]) -> anyhow::Result<()> {
+        let found = back_translated(lines, translations, self.n_best);
+        let written = file.write(found.pairs)?;
+        print_to_stderr(&format!(
+            "{}: {written} pairs of {} lines; left out: {}",
+            file.path().display(),
+            lines.len(),
+            found.left_out
+        ));
+        Ok(())
     }
 
     fn write(&self, translations: &[Translation], mut to: impl Write) -> io::Result<()> {
@@ -115,6 +145,11 @@ impl Translate {
             other => other.context("cannot write to stdout"),
         }
     }
+}
+
+/// A file of pairs by its name.
+fn pair_file(text: &str) -> Result<PairFile, String> {
+    PairFile::new(Path::new(text)).map_err(|error| error.to_string())
 }
 
 fn writer(path: &Path) -> anyhow::Result<BufWriter<File>> {

@@ -3,15 +3,18 @@
 //! ```text
 //! corpus      which files, and their pairs in order
 //! lines       one file's lines, and what was odd about them
+//! pair_file   pairs written as such a file
 //! ```
 
 mod lines;
+mod pair_file;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 pub use lines::{LineReader, LineReport, is_blank, read_lines};
+pub use pair_file::PairFile;
 
 use crate::error::{DataError, Result};
 

@@ -1,10 +1,8 @@
 //! One sentence's hypotheses, and the best continuations of a batch of them.
 
-use burn::prelude::*;
 use rayon::prelude::*;
 
 use super::{BOS, DecodingConfig, EOS, Hypothesis, PAD, length_penalty};
-use crate::weights::host_values;
 
 /// The hypotheses of one sentence.
 pub(super) struct Beam {
@@ -157,10 +155,9 @@ fn hypothesis(tokens: Vec<u32>, log_probability: f64, length: usize, config: &De
 /// the lower token.
 ///
 /// # Shapes
-/// - `logits`: `[B * width, V]`, `log_probabilities`: one a row
-pub(super) fn best_continuations(logits: Tensor<2>, log_probabilities: &[f64], width: usize) -> Vec<Vec<Continuation>> {
-    let [_, vocabulary] = logits.dims();
-    let logits = host_values(logits);
+/// - `logits`: `[B * width * V]`, `log_probabilities`: one a row
+pub(super) fn best_continuations(logits: &[f32], log_probabilities: &[f64], width: usize) -> Vec<Vec<Continuation>> {
+    let vocabulary = logits.len() / log_probabilities.len();
     logits
         .par_chunks(width * vocabulary)
         .zip(log_probabilities.par_chunks(width))
@@ -223,11 +220,8 @@ mod tests {
 
     #[test]
     fn continuations_come_best_first_and_never_pad_or_begin() {
-        let logits = Tensor::<2>::from_floats(
-            [[9.0, 0.0, 9.0, 1.0, 2.0, 2.0], [9.0, 0.0, 9.0, 3.0, 0.5, -1.0]],
-            &Device::flex(),
-        );
-        let best = &best_continuations(logits, &[0.0, 0.0], 2)[0];
+        let logits = [[9.0, 0.0, 9.0, 1.0, 2.0, 2.0], [9.0, 0.0, 9.0, 3.0, 0.5, -1.0]];
+        let best = &best_continuations(logits.as_flattened(), &[0.0, 0.0], 2)[0];
         let found: Vec<_> = best
             .iter()
             .map(|continuation| (continuation.parent, continuation.token))

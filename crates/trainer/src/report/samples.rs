@@ -73,7 +73,7 @@ pub fn translate(run: &RunFolder, config: &Config, device: &Device, console: &dy
         attention,
     });
     Ok(Samples {
-        checkpoint: trained.checkpoint.clone(),
+        checkpoint: trained.checkpoint(),
         split,
         lines: lines.collect(),
     })

@@ -201,6 +201,7 @@ impl<'a> Trainer<'a> {
         let model = self.model_in_use();
         let translator = Translator {
             model: &model,
+            others: &[],
             tokenizer: &self.prepared.tokenizer,
             device: &self.options.device,
             max_length: self.config.data.max_length,
