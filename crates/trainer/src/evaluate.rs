@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::error::Result;
+use crate::tag::TaggedLines;
 use crate::trained::TrainedModel;
 use crate::translate::{Translation, texts};
 
@@ -122,7 +123,7 @@ impl Scores {
 /// When the numbers of lines differ, or the user wants to stop.
 pub fn translate_and_score(
     trained: &TrainedModel,
-    source: &[String],
+    source: TaggedLines<'_>,
     references: &[Vec<String>],
     decoding: &DecodingConfig,
     options: &ScoreOptions,
@@ -130,7 +131,7 @@ pub fn translate_and_score(
 ) -> Result<(Vec<Translation>, Scores)> {
     let started = Instant::now();
     let found = trained.translate(source, decoding, console)?;
-    let mut scores = score(&texts(&found), references, Some(source), options)?;
+    let mut scores = score(&texts(&found), references, Some(source.lines), options)?;
     scores.seconds = started.elapsed().as_secs_f64();
     Ok((found, scores))
 }

@@ -15,6 +15,7 @@
 //! weights_file  weights in safetensors files
 //! run           the run folder
 //! trained       a trained model out of it
+//! tag           what source lines begin with, by line
 //! average       several checkpoints as one
 //! split         lines that are too long for a model
 //! translate     text -> ids -> search -> text
@@ -47,6 +48,7 @@ pub mod run;
 pub mod schedule;
 pub mod score;
 pub mod split;
+pub mod tag;
 pub mod tensors;
 pub mod train;
 pub mod trained;

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::error::{Result, TrainerError};
 use crate::run::{MODEL_FILE, RunFolder};
+use crate::tag::{self, TaggedLines};
 use crate::translate::{Translation, Translator};
 use crate::weights_file;
 
@@ -55,13 +56,24 @@ impl TrainedModel {
         })
     }
 
+    /// The id of the tag that a user asks for, if any, for so many lines.
+    ///
+    /// # Errors
+    /// A tag that the model does not know; none where the model needs one.
+    pub fn tags(&self, wanted: Option<&str>, lines: usize) -> Result<Vec<Option<u32>>> {
+        Ok(vec![
+            tag::chosen(&self.tokenizer, &self.config.data.train, wanted)?;
+            lines
+        ])
+    }
+
     /// Translates lines, with a progress bar and a warning for lines that had to be split.
     ///
     /// # Errors
     /// The user's wish to stop.
     pub fn translate(
         &self,
-        lines: &[String],
+        lines: TaggedLines<'_>,
         decoding: &DecodingConfig,
         console: &dyn Console,
     ) -> Result<Vec<Translation>> {
@@ -71,7 +83,7 @@ impl TrainedModel {
             device: &self.device,
             max_length: self.config.data.max_length,
         };
-        console.begin("translating", Some(lines.len() as u64));
+        console.begin("translating", Some(lines.lines.len() as u64));
         let found = translator.translate(lines, decoding, console);
         console.finish();
         let found = found?;

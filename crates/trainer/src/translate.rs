@@ -3,13 +3,14 @@
 use burn::prelude::*;
 use ember_data::Progress;
 use ember_data::corpus::is_blank;
-use ember_data::tokenizer::{Side, Tokenizer};
+use ember_data::tokenizer::{Side, Tokenizer, tagged};
 use ember_model::arch::Model;
 use ember_model::config::DecodingConfig;
 use ember_model::search::{Hypothesis, search_all};
 
 use crate::error::Result;
 use crate::split::split_to_fit;
+use crate::tag::TaggedLines;
 
 /// What is needed to translate; borrowed, since training translates with the model it trains.
 #[derive(Clone, Copy)]
@@ -20,7 +21,7 @@ pub struct Translator<'a> {
     pub tokenizer: &'a Tokenizer,
     /// Where the model lies.
     pub device: &'a Device,
-    /// Longest source in tokens; longer lines are split.
+    /// Longest source in tokens, its tag not counted; longer lines are split.
     pub max_length: usize,
 }
 
@@ -47,7 +48,7 @@ pub struct Candidate {
 /// Ids of a translation that was not split.
 #[derive(Debug, Clone, Default)]
 pub struct CandidateTokens {
-    /// Source ids without `</s>`.
+    /// Source ids, the tag's among them, without `</s>`.
     pub source: Vec<u32>,
     /// Output ids without `<s>` and `</s>`.
     pub target: Vec<u32>,
@@ -68,22 +69,22 @@ impl Translation {
 impl Translator<'_> {
     /// Translates lines, results in the same order. `progress` is told how many parts each finished batch held.
     ///
-    /// An empty line gives an empty line. A line of more than `max_length` tokens is split; its parts' best translations
-    /// are joined by spaces.
+    /// An empty line gives an empty line. A line of more than `max_length` tokens is split, each part has the line's tag,
+    /// and the parts' best translations are joined by spaces.
     ///
     /// # Errors
     /// The user's wish to stop, between two batches.
     pub fn translate(
         &self,
-        lines: &[String],
+        lines: TaggedLines<'_>,
         config: &DecodingConfig,
         progress: &dyn Progress,
     ) -> Result<Vec<Translation>> {
-        let mut parts = Vec::with_capacity(lines.len());
-        let mut counts = Vec::with_capacity(lines.len());
-        for line in lines {
+        let mut parts = Vec::with_capacity(lines.lines.len());
+        let mut counts = Vec::with_capacity(lines.lines.len());
+        for (line, tag) in lines.iter() {
             let before = parts.len();
-            parts.extend(self.encode_parts(line));
+            parts.extend(self.encode_parts(line, tag));
             counts.push(parts.len() - before);
         }
         let found = search_all(self.model, &parts, config, self.device, |finished| {
@@ -97,16 +98,19 @@ impl Translator<'_> {
             .collect())
     }
 
-    /// The ids of a line, or of each of its parts where the line is too long.
-    fn encode_parts(&self, line: &str) -> Vec<Vec<u32>> {
+    /// The ids of a line, or of each of its parts where the line is too long, behind its tag.
+    fn encode_parts(&self, line: &str, tag: Option<u32>) -> Vec<Vec<u32>> {
         let encode = |text: &str| self.tokenizer.encode(Side::Source, text);
         // Lines that training would have left out as empty have an empty translation.
         if is_blank(line) {
             return vec![Vec::new()];
         }
         let whole = encode(line);
-        if whole.len() <= self.max_length {
+        if whole.is_empty() {
             return vec![whole];
+        }
+        if whole.len() <= self.max_length {
+            return vec![tagged(tag, whole)];
         }
         let fits = |text: &str| encode(text).len() <= self.max_length;
         let parts = split_to_fit(line, &fits)
@@ -117,6 +121,7 @@ impl Translator<'_> {
         // A single character of more tokens than the limit cannot be split; what is beyond the limit goes its own way.
         parts
             .flat_map(|ids| ids.chunks(self.max_length).map(<[u32]>::to_vec).collect::<Vec<_>>())
+            .map(|ids| tagged(tag, ids))
             .collect()
     }
 

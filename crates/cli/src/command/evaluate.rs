@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use ember_data::corpus::{CorpusFiles, read_lines};
+use ember_data::config::CorpusConfig;
+use ember_data::corpus::read_lines;
 use ember_metrics::BleuTokenizer;
 use ember_trainer::console::Console;
 use ember_trainer::evaluate::{MetricName, ScoreOptions, Scores, score, translate_and_score};
-use ember_trainer::prepare::read_text;
+use ember_trainer::prepare::ParallelText;
 use ember_trainer::run::RunFolder;
+use ember_trainer::tag::{self, TaggedLines};
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
 
@@ -34,6 +36,9 @@ pub struct Evaluate {
     /// The text to translate; with --hypothesis, what BLEU is told by the length of
     #[arg(long, value_name = "FILE", requires = "reference")]
     source: Option<PathBuf>,
+    /// The tag that every line of --source begins with; test corpora have theirs in the config
+    #[arg(long, value_name = "TAG", requires = "source", conflicts_with = "hypothesis")]
+    tag: Option<String>,
     /// The translation to score
     #[arg(long, value_name = "FILE", requires = "reference")]
     hypothesis: Option<PathBuf>,
@@ -70,6 +75,8 @@ pub struct Evaluate {
 struct Task {
     name: String,
     source: Vec<String>,
+    /// The ids of its tags.
+    tags: Vec<Option<u32>>,
     references: Vec<Vec<String>>,
 }
 
@@ -116,8 +123,9 @@ impl Evaluate {
         let console = Terminal::quiet();
         let mut all = Vec::new();
         for task in self.tasks(&trained)? {
+            let source = TaggedLines::new(&task.source, &task.tags);
             let (found, scores) =
-                translate_and_score(&trained, &task.source, &task.references, &decoding, &options, &console)?;
+                translate_and_score(&trained, source, &task.references, &decoding, &options, &console)?;
             // Validation's translations are training's own.
             let written = match task.name.as_str() {
                 "valid" => Ok(()),
@@ -135,9 +143,11 @@ impl Evaluate {
     fn tasks(&self, trained: &TrainedModel) -> anyhow::Result<Vec<Task>> {
         let data = &trained.config.data;
         if let Some(source) = &self.source {
+            let lines = read_lines(source)?;
             let task = Task {
                 name: source.display().to_string(),
-                source: read_lines(source)?,
+                tags: trained.tags(self.tag.as_deref(), lines.len())?,
+                source: lines,
                 references: self.references()?,
             };
             for (path, reference) in self.reference.iter().zip(&task.references) {
@@ -152,11 +162,12 @@ impl Evaluate {
             }
             return Ok(vec![task]);
         }
-        let splits: Vec<(&str, &PathBuf)> = match self.split.as_deref() {
-            None => data.test.iter().map(|(name, path)| (name.as_str(), path)).collect(),
-            Some("valid") => vec![("valid", &data.valid)],
+        let one = |(name, corpus)| (String::as_str(name), std::slice::from_ref(corpus));
+        let splits: Vec<(&str, &[CorpusConfig])> = match self.split.as_deref() {
+            None => data.test.iter().map(one).collect(),
+            Some("valid") => vec![("valid", data.valid.as_slice())],
             Some(name) => match data.test.get_key_value(name) {
-                Some((name, path)) => vec![(name.as_str(), path)],
+                Some(split) => vec![one(split)],
                 None => {
                     let names: Vec<&str> = data.test.keys().map(String::as_str).chain(["valid"]).collect();
                     anyhow::bail!(
@@ -170,10 +181,11 @@ impl Evaluate {
             !splits.is_empty(),
             "the config names no test corpus\nhint: give --split valid, or --source and --reference"
         );
-        let task = |(name, path): (&str, &PathBuf)| {
-            let text = read_text(&CorpusFiles::resolve(path, &data.source, &data.target)?)?;
+        let task = |(name, corpora): (&str, &[CorpusConfig])| {
+            let text = ParallelText::read(data, corpora)?;
             Ok(Task {
                 name: name.to_owned(),
+                tags: tag::ids(&trained.tokenizer, &text.tags)?,
                 source: text.source,
                 references: vec![text.reference],
             })

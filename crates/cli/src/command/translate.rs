@@ -12,6 +12,7 @@ use clap::Args;
 use ember_data::corpus::{LineReader, read_lines};
 use ember_trainer::attention::{attention_maps, attention_of};
 use ember_trainer::run::RunFolder;
+use ember_trainer::tag::TaggedLines;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
 
@@ -27,6 +28,9 @@ pub struct Translate {
     run: PathBuf,
     /// The text to translate, one sentence a line [default: stdin]
     input: Option<PathBuf>,
+    /// The tag that every line begins with, of a model that was trained with tags, such as "<2de>"
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
     /// Where to write [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -70,11 +74,14 @@ impl Translate {
 
         let maps = self.attention.as_ref().map(|_| attention_maps(&trained)).transpose()?;
 
+        // Before a user types text that could not be translated.
+        trained.tags(self.tag.as_deref(), 0)?;
         let lines = match &self.input {
             Some(path) => read_lines(path)?,
             None => read_standard_input()?,
         };
-        let translations = trained.translate(&lines, &decoding, &console)?;
+        let tags = trained.tags(self.tag.as_deref(), lines.len())?;
+        let translations = trained.translate(TaggedLines::new(&lines, &tags), &decoding, &console)?;
         match &self.output {
             Some(path) => self
                 .write(&translations, writer(path)?)
