@@ -208,7 +208,57 @@ fn a_run_tells_of_its_weights_and_tags() {
     let inspected = json(&work.run(&["inspect", "runs/run", "--json"]).ok());
     let words = 6 + 4;
     assert_eq!(inspected["vocabulary"]["source"]["size"], words + 2);
+    assert_eq!(inspected["vocabulary"]["source"]["coverage"]["used_share"], 8.0 / 12.0);
+    assert_eq!(inspected["vocabulary"]["source"]["longest"][0], "a");
     assert_eq!(inspected["positions"]["longest"], 40 + 2);
+}
+
+#[test]
+fn sizes_count_tags() {
+    let work = Workplace::new();
+    let nowhere = [
+        "data.train={ path = \"nowhere\", tag = \"<t>\" }",
+        "data.valid={ path = \"nowhere\", tag = \"<t>\" }",
+        "data.test={}",
+    ];
+    for (shared, target) in [("tokenizer.shared=true", 301), ("tokenizer.shared=false", 300)] {
+        let settings = with(&[&nowhere[..], &[shared]].concat());
+        let found = json(
+            &work
+                .run(&[&["inspect", "small.toml", "--json"], &settings[..]].concat())
+                .ok(),
+        );
+        let vocabulary = &found["vocabulary"];
+        assert_eq!(
+            (&vocabulary["source"]["size"], &vocabulary["target"]["size"]),
+            (&301.into(), &target.into())
+        );
+        assert_eq!(vocabulary["tags"], serde_json::json!(["<t>"]));
+        // The longest source of 40 tokens has a tag and `</s>` as well.
+        let batch = &found["memory"]["batch"];
+        assert_eq!(
+            (&batch["source_length"], &batch["target_length"]),
+            (&42.into(), &41.into())
+        );
+        let bench = [
+            "bench",
+            "small.toml",
+            "--seconds",
+            "0",
+            "--batch",
+            "2",
+            "--json",
+            "--device",
+            "flex",
+        ];
+        let bench = json(&work.run(&[&bench[..], &settings].concat()).ok());
+        assert_eq!(bench["parameters"], found["parameters"]["total"], "{shared}");
+        let text = work
+            .run(&[&["inspect", "small.toml"], &settings[..]].concat())
+            .ok()
+            .stdout;
+        assert!(text.contains("  tags: <t>\n"), "{text}");
+    }
 }
 
 #[test]

@@ -157,3 +157,57 @@ impl Translator<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ember_data::config::{TokenizerConfig, TokenizerKind};
+    use ember_data::progress::NoProgress;
+    use ember_model::config::ModelConfig;
+
+    use super::*;
+    use crate::trained::vocabularies;
+
+    #[test]
+    fn every_part_of_a_line_has_its_tag() {
+        let config = TokenizerConfig {
+            kind: TokenizerKind::Chars,
+            vocabulary: 20,
+            shared: true,
+            pretokenized: false,
+            merges: None,
+            dropout: 0.0,
+            model: None,
+            target_model: None,
+        };
+        let text = Ok(("a b. c".to_owned(), String::new()));
+        let tokenizer = Tokenizer::train(&config, [text], &NoProgress).expect("a tokenizer");
+        let tokenizer = tokenizer.with_tags(vec!["<t>".into()]);
+        let device = Device::flex();
+        let model = ModelConfig {
+            d_model: 8,
+            n_heads: 1,
+            d_ff: 8,
+            encoder_layers: 1,
+            decoder_layers: 1,
+            ..ModelConfig::default()
+        };
+        let translator = Translator {
+            model: &Model::new(&model, vocabularies(&tokenizer), &device).expect("a model"),
+            tokenizer: &tokenizer,
+            device: &device,
+            max_length: 7,
+        };
+        let tag = tokenizer.tag("<t>");
+        let parts = |line: &str, tag| translator.encode_parts(line, tag);
+        // Seven characters fit, the tag not counted.
+        assert_eq!(
+            parts("ab b. c", tag),
+            [tagged(tag, tokenizer.encode(Side::Source, "ab b. c"))]
+        );
+        let split = parts("a b c. b c a.", tag);
+        let expected = ["a b c.", "b c a."].map(|part| tagged(tag, tokenizer.encode(Side::Source, part)));
+        assert_eq!(split, expected);
+        assert_eq!(parts("a b c. b c a.", None).concat().len(), split.concat().len() - 2);
+        assert_eq!(parts(" \u{200b}", tag), [Vec::<u32>::new()], "nothing to translate");
+    }
+}

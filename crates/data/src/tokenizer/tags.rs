@@ -69,7 +69,8 @@ impl Tokenizer {
         }
     }
 
-    fn is_tag(&self, side: Side, id: u32) -> bool {
+    /// Whether an id of a side is a tag's.
+    pub fn is_tag(&self, side: Side, id: u32) -> bool {
         self.tag_of(side, id).is_some()
     }
 
