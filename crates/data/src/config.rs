@@ -1,45 +1,21 @@
 //! The `[data]` and `[tokenizer]` sections of a config file, with every default in one place.
 
+mod corpus;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use corpus::{Corpora, CorpusConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::corpus::CorpusFiles;
 use crate::{DataError, Result};
-
-/// One path or several: `train = "a"` and `train = ["a", "b"]` mean what they look like.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Paths {
-    /// A single path.
-    One(PathBuf),
-    /// Several, joined in this order.
-    Many(Vec<PathBuf>),
-}
-
-impl Paths {
-    /// The paths in order.
-    pub fn as_slice(&self) -> &[PathBuf] {
-        match self {
-            Paths::One(path) => std::slice::from_ref(path),
-            Paths::Many(paths) => paths,
-        }
-    }
-
-    /// The paths in order, to change in place (to resolve them against the config file's folder).
-    pub fn as_mut_slice(&mut self) -> &mut [PathBuf] {
-        match self {
-            Paths::One(path) => std::slice::from_mut(path),
-            Paths::Many(paths) => paths,
-        }
-    }
-}
 
 /// The `[data]` section: which text to read, and which pairs to leave out.
 ///
 /// A corpus is named by the path its two files share: with `source = "en"` and `target = "de"`, `train` means
 /// `train.en` and `train.de`, each as it is or with `.gz` or `.zst` behind it. A name that ends in `.tsv`, `.tsv.gz` or
-/// `.tsv.zst` is one file with `source TAB target` on every line.
+/// `.tsv.zst` is one file with `source TAB target` on every line. A table names more than the path, see [`CorpusConfig`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
@@ -48,13 +24,13 @@ pub struct DataConfig {
     /// File extension of the target side.
     pub target: String,
     /// Training corpora; several are joined.
-    pub train: Paths,
-    /// Validation corpus.
-    pub valid: PathBuf,
+    pub train: Corpora,
+    /// Validation corpora; several are joined.
+    pub valid: Corpora,
     /// Test corpora by name.
     #[serde(default)]
-    pub test: BTreeMap<String, PathBuf>,
-    /// Longest sentence in sub-word tokens, end-of-sentence token not counted; longer training pairs are left out.
+    pub test: BTreeMap<String, CorpusConfig>,
+    /// Longest sentence in sub-word tokens, tag and end-of-sentence token not counted; longer training pairs are left out.
     #[serde(default = "default_max_length")]
     pub max_length: usize,
     /// Leave out a training pair that was seen before, word for word on both sides.
@@ -70,43 +46,32 @@ fn default_max_length() -> usize {
 const LONGEST: usize = 65_536;
 
 impl DataConfig {
+    /// Finds the files of a corpus, its extensions or else the section's.
+    ///
+    /// # Errors
+    ///
+    /// As [`CorpusFiles::resolve`].
+    pub fn files(&self, corpus: &CorpusConfig) -> Result<CorpusFiles> {
+        let [source, target] = self.extensions(corpus);
+        CorpusFiles::resolve(&corpus.path, source, target)
+    }
+
     /// Checks what can be checked without looking at files.
     ///
     /// # Errors
     ///
     /// A [`DataError::Setting`] that names the key.
     pub fn validate(&self) -> Result<()> {
-        let wrong = |key, message: String, hint: &str| {
-            Err(DataError::Setting {
-                key,
-                message,
-                hint: hint.into(),
-            })
-        };
-        for (key, extension) in [("data.source", &self.source), ("data.target", &self.target)] {
-            if extension.is_empty() || extension.starts_with('.') || extension.contains(['/', '\\']) {
-                let hint = "give the ending of the file names without its dot, such as \"en\"";
-                return wrong(key, format!("{extension:?} is no file extension"), hint);
+        validate_extensions("data", [&self.source, &self.target])?;
+        for (key, corpora) in [("data.train", &self.train), ("data.valid", &self.valid)] {
+            if corpora.as_slice().is_empty() {
+                let hint = "name one path, or several in a list";
+                return setting(key, "no corpus is named".into(), hint);
             }
-        }
-        if self.source == self.target {
-            let hint = "the sides are two files whose names differ in their ending, such as train.en and train.de";
-            return wrong(
-                "data.target",
-                format!("{:?} is the source side's extension too", self.target),
-                hint,
-            );
-        }
-        if self.train.as_slice().is_empty() {
-            return wrong(
-                "data.train",
-                "no corpus is named".into(),
-                "name one path, or several in a list",
-            );
         }
         if !(1..=LONGEST).contains(&self.max_length) {
             let message = format!("{} is not between 1 and {LONGEST}", self.max_length);
-            return wrong("data.max_length", message, "128 sub-words hold nearly every sentence");
+            return setting("data.max_length", message, "128 sub-words hold nearly every sentence");
         }
         for name in self.test.keys() {
             let plain = name
@@ -115,11 +80,97 @@ impl DataConfig {
             if !plain || name.is_empty() || name.starts_with('.') || ["train", "valid"].contains(&name.as_str()) {
                 let hint = "use letters, digits, -, _ and dots: files in the run folder are named after it; \
                             \"train\" and \"valid\" are taken";
-                return wrong("data.test", format!("{name:?} cannot be the name of a test set"), hint);
+                return setting("data.test", format!("{name:?} cannot be the name of a test set"), hint);
+            }
+        }
+        self.validate_corpora()
+    }
+
+    /// Every corpus with its key, such as `data.train[1]`: training, validation, test.
+    pub fn corpora(&self) -> Vec<(String, &CorpusConfig)> {
+        let mut corpora = self.train.with_keys("data.train");
+        corpora.extend(self.held_out());
+        corpora
+    }
+
+    /// The same without training.
+    fn held_out(&self) -> Vec<(String, &CorpusConfig)> {
+        let test = self.test.iter();
+        let test = test.map(|(name, corpus)| (format!("data.test.{name}"), corpus));
+        self.valid.with_keys("data.valid").into_iter().chain(test).collect()
+    }
+
+    fn extensions<'a>(&'a self, corpus: &'a CorpusConfig) -> [&'a str; 2] {
+        [
+            corpus.source.as_deref().unwrap_or(&self.source),
+            corpus.target.as_deref().unwrap_or(&self.target),
+        ]
+    }
+
+    fn validate_corpora(&self) -> Result<()> {
+        for (key, corpus) in self.corpora() {
+            corpus.validate(&key)?;
+            if corpus.source.is_some() || corpus.target.is_some() {
+                validate_extensions(&key, self.extensions(corpus))?;
+            }
+        }
+        let (known, all_have_tags) = (self.train.tags(), self.train.all_have_tags());
+        for (key, corpus) in self.held_out() {
+            if corpus.weight != 1.0 {
+                let message = format!("{} has no meaning: every line is translated once", corpus.weight);
+                return setting(
+                    &format!("{key}.weight"),
+                    message,
+                    "leave it out: training corpora have weights",
+                );
+            }
+            match &corpus.tag {
+                Some(tag) if !known.contains(tag) => {
+                    let hint = match known.len() {
+                        0 => "leave it out, or give training corpora tags".to_owned(),
+                        _ => format!("the tags of training corpora are {}", known.join(", ")),
+                    };
+                    let message = format!("{tag} is the tag of no training corpus");
+                    return setting(&format!("{key}.tag"), message, &hint);
+                }
+                None if all_have_tags => {
+                    let hint = format!("write {{ path = \"…\", tag = \"…\" }} with one of {}", known.join(", "));
+                    return setting(&key, "has no tag, and every training corpus has one".into(), &hint);
+                }
+                _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// Checks the file extensions of source and target that stand below a key.
+fn validate_extensions(key: &str, [source, target]: [&str; 2]) -> Result<()> {
+    for (side, extension) in [("source", source), ("target", target)] {
+        if extension.is_empty() || extension.starts_with('.') || extension.contains(['/', '\\']) {
+            let hint = "give the ending of the file names without its dot, such as \"en\"";
+            return setting(
+                &format!("{key}.{side}"),
+                format!("{extension:?} is no file extension"),
+                hint,
+            );
+        }
+    }
+    if source == target {
+        let hint = "the sides are two files whose names differ in their ending, such as train.en and train.de";
+        let message = format!("{target:?} is the source side's extension too");
+        return setting(&format!("{key}.target"), message, hint);
+    }
+    Ok(())
+}
+
+/// A fault of the value that stands under a key.
+fn setting(key: &str, message: String, hint: &str) -> Result<()> {
+    Err(DataError::Setting {
+        key: key.into(),
+        message,
+        hint: hint.into(),
+    })
 }
 
 /// How text becomes tokens.
@@ -174,13 +225,6 @@ impl TokenizerConfig {
     ///
     /// A value outside its limits, or a setting that the kind of tokenizer has no use for.
     pub fn validate(&self) -> Result<()> {
-        let fault = |key, message: String, hint: &str| {
-            Err(DataError::Setting {
-                key,
-                message,
-                hint: hint.to_owned(),
-            })
-        };
         let is_bpe = self.kind == TokenizerKind::Bpe;
         let is_sentencepiece = self.kind == TokenizerKind::Sentencepiece;
 
@@ -192,16 +236,16 @@ impl TokenizerConfig {
         let counts = !is_sentencepiece && self.merges.is_none();
         if counts && !(smallest..=LARGEST_VOCABULARY).contains(&self.vocabulary) {
             let message = format!("{} is not between {smallest} and {LARGEST_VOCABULARY}", self.vocabulary);
-            return fault("tokenizer.vocabulary", message, "4000 to 32000 suits most corpora");
+            return setting("tokenizer.vocabulary", message, "4000 to 32000 suits most corpora");
         }
         if self.pretokenized && !is_bpe {
             let message = "true has a meaning for kind = \"bpe\" only".to_owned();
-            return fault("tokenizer.pretokenized", message, "leave it out, or set kind = \"bpe\"");
+            return setting("tokenizer.pretokenized", message, "leave it out, or set kind = \"bpe\"");
         }
         if let Some(merges) = self.merges {
             if !(is_bpe && self.pretokenized) {
                 let message = format!("{merges} merges are learnt for pre-tokenised bpe only");
-                return fault(
+                return setting(
                     "tokenizer.merges",
                     message,
                     "give vocabulary instead, or set pretokenized = true",
@@ -209,12 +253,12 @@ impl TokenizerConfig {
             }
             if merges > LARGEST_VOCABULARY {
                 let message = format!("{merges} is above {LARGEST_VOCABULARY}");
-                return fault("tokenizer.merges", message, "4000 to 32000 suits most corpora");
+                return setting("tokenizer.merges", message, "4000 to 32000 suits most corpora");
             }
         }
         if !(0.0..=1.0).contains(&self.dropout) {
             let message = format!("{} is not between 0 and 1", self.dropout);
-            return fault(
+            return setting(
                 "tokenizer.dropout",
                 message,
                 "0.1 is the usual value; 0 turns BPE-dropout off",
@@ -222,12 +266,12 @@ impl TokenizerConfig {
         }
         if self.dropout > 0.0 && !is_bpe {
             let message = format!("{} has a meaning for kind = \"bpe\" only", self.dropout);
-            return fault("tokenizer.dropout", message, "leave it out, or set kind = \"bpe\"");
+            return setting("tokenizer.dropout", message, "leave it out, or set kind = \"bpe\"");
         }
         match (&self.model, &self.target_model) {
             (Some(_), _) if !is_sentencepiece => {
                 let message = "a model is read for kind = \"sentencepiece\" only".to_owned();
-                fault(
+                setting(
                     "tokenizer.model",
                     message,
                     "leave it out, or set kind = \"sentencepiece\"",
@@ -235,7 +279,7 @@ impl TokenizerConfig {
             }
             (None, _) if is_sentencepiece => {
                 let message = "is missing, and kind = \"sentencepiece\" reads one".to_owned();
-                fault(
+                setting(
                     "tokenizer.model",
                     message,
                     "name the .model file that SentencePiece wrote",
@@ -243,11 +287,11 @@ impl TokenizerConfig {
             }
             (_, Some(_)) if self.shared || !is_sentencepiece => {
                 let message = "is read for kind = \"sentencepiece\" with shared = false only".to_owned();
-                fault("tokenizer.target_model", message, "leave it out, or set shared = false")
+                setting("tokenizer.target_model", message, "leave it out, or set shared = false")
             }
             (_, None) if is_sentencepiece && !self.shared => {
                 let message = "is missing, and shared = false reads a model for each side".to_owned();
-                fault(
+                setting(
                     "tokenizer.target_model",
                     message,
                     "name the target side's model, or set shared = true",
@@ -282,9 +326,9 @@ mod data_tests {
         let good = DataConfig {
             source: "en".into(),
             target: "de".into(),
-            train: Paths::One("train".into()),
-            valid: "valid".into(),
-            test: BTreeMap::from([("test2016".into(), "test2016".into())]),
+            train: Corpora::One(CorpusConfig::new("train")),
+            valid: Corpora::One(CorpusConfig::new("valid")),
+            test: BTreeMap::from([("test2016".into(), CorpusConfig::new("test2016"))]),
             max_length: 128,
             deduplicate: false,
         };
@@ -299,9 +343,9 @@ mod data_tests {
                 .starts_with("data.source: \".en\" is no file extension\nhint: ")
         );
         assert!(error(&|config| config.target = "en".into()).starts_with("data.target: "));
-        assert!(error(&|config| config.train = Paths::Many(vec![])).starts_with("data.train: "));
+        assert!(error(&|config| config.train = Corpora::Many(vec![])).starts_with("data.train: "));
         assert!(error(&|config| config.max_length = 0).starts_with("data.max_length: 0 is not between 1 and 65536\n"));
-        let test = |name: &str| BTreeMap::from([(name.to_owned(), PathBuf::new())]);
+        let test = |name: &str| BTreeMap::from([(name.to_owned(), CorpusConfig::new(""))]);
         for name in ["", "a/b", "valid", ".."] {
             assert!(
                 error(&|config| config.test = test(name)).starts_with("data.test: "),

@@ -48,8 +48,8 @@ pub enum DataError {
     /// A setting that cannot work.
     #[error("{key}: {message}\nhint: {hint}")]
     Setting {
-        /// The config key, such as `tokenizer.vocabulary`.
-        key: &'static str,
+        /// The config key, such as `tokenizer.vocabulary` or `data.train[1].weight`.
+        key: String,
         /// What is wrong, with value and limit.
         message: String,
         /// What to do about it.

@@ -36,7 +36,7 @@ fn prepare(files: &CorpusFiles, settings: &StoreSettings) -> Result<DataReport> 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (store, report) = TokenStore::build_or_open(
         folder.path(),
-        std::slice::from_ref(files),
+        &[files.clone().into()],
         &tokenizer,
         settings,
         &NoProgress,

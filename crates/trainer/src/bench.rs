@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use burn::prelude::*;
-use ember_data::TokenizerConfig;
 use ember_data::batch::Batch;
 use ember_model::arch::Vocabularies;
 use ember_model::config::{DecodingConfig, ModelConfigError};
@@ -86,12 +85,8 @@ pub struct DecodeSpeed {
 /// When the model's config cannot work.
 pub fn bench(options: &BenchOptions) -> Result<BenchReport, ModelConfigError> {
     let config = &options.config;
-    let vocabulary = vocabulary_of_config(&config.tokenizer);
-    let vocabularies = Vocabularies {
-        source: vocabulary,
-        target: vocabulary,
-        shared: config.tokenizer.shared,
-    };
+    let vocabularies = vocabularies_of_config(config);
+    let vocabulary = vocabularies.source.min(vocabularies.target);
     let mut learner = Learner::new(config, vocabularies, &options.device)?;
     let train = train(options, &mut learner, vocabulary);
     let sentences = sentences(options.decode_batch, options.length - 1, vocabulary, 1 << 20);
@@ -107,12 +102,20 @@ pub fn bench(options: &BenchOptions) -> Result<BenchReport, ModelConfigError> {
     })
 }
 
-/// As many ids as the config asks for; a ready-made tokenizer is not read, so that its vocabulary counts as the default.
-pub(crate) fn vocabulary_of_config(tokenizer: &TokenizerConfig) -> usize {
+/// As many ids as the config asks for, tags added; what a tokenizer finds in text may be less. A ready-made one is not
+/// read, so that its vocabulary counts as the default.
+pub(crate) fn vocabularies_of_config(config: &Config) -> Vocabularies {
+    let tokenizer = &config.tokenizer;
     let wanted = tokenizer
         .merges
         .map_or(tokenizer.vocabulary, |merges| SPECIAL_IDS + merges);
-    wanted.max(SPECIAL_IDS + 1)
+    let wanted = wanted.max(SPECIAL_IDS + 1);
+    let tags = config.data.train.tags().len();
+    Vocabularies {
+        source: wanted + tags,
+        target: wanted + if tokenizer.shared { tags } else { 0 },
+        shared: tokenizer.shared,
+    }
 }
 
 fn train(options: &BenchOptions, learner: &mut Learner, vocabulary: usize) -> TrainSpeed {

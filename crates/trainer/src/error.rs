@@ -56,6 +56,14 @@ pub enum TrainerError {
         /// What to do about it.
         hint: String,
     },
+    /// A tag that a model does not know, or needs.
+    #[error("{message}\nhint: {hint}")]
+    Tag {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Training cannot go on.
     #[error("training stopped at update {update}: {message}\nhint: {hint}")]
     Diverged {

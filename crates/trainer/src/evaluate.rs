@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::error::Result;
 pub use crate::score_options::{MetricName, ScoreOptions};
+use crate::tag::TaggedLines;
 use crate::trained::TrainedModel;
 use crate::translate::{Translation, texts};
 
@@ -89,7 +90,7 @@ impl Scores {
 /// When the numbers of lines differ, or the user wants to stop.
 pub fn translate_and_score<R: Reference>(
     trained: &TrainedModel,
-    source: &[String],
+    source: TaggedLines<'_>,
     references: &[Vec<R>],
     decoding: &DecodingConfig,
     options: &ScoreOptions,
@@ -97,7 +98,7 @@ pub fn translate_and_score<R: Reference>(
 ) -> Result<(Vec<Translation>, Scores)> {
     let started = Instant::now();
     let found = trained.translate(source, decoding, console)?;
-    let mut scores = score(&texts(&found), references, Some(source), options)?;
+    let mut scores = score(&texts(&found), references, Some(source.lines), options)?;
     scores.seconds = started.elapsed().as_secs_f64();
     scores.checkpoints = trained.checkpoints.clone();
     Ok((found, scores))

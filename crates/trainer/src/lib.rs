@@ -16,6 +16,7 @@
 //! run           the run folder
 //! member        a checkpoint as a model, of this run or another
 //! trained       a trained model out of it, or several as an ensemble
+//! tag           what source lines begin with, by line
 //! average       several checkpoints as one
 //! split         lines that are too long for a model
 //! translate     text -> ids -> search or samples -> text
@@ -56,6 +57,7 @@ pub mod schedule;
 pub mod score;
 pub mod score_options;
 pub mod split;
+pub mod tag;
 pub mod tensors;
 pub mod train;
 pub mod trained;

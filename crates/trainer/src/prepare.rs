@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ember_data::corpus::{CorpusFiles, read_pairs, read_sides};
+use ember_data::config::{CorpusConfig, DataConfig};
+use ember_data::corpus::{read_pairs, read_sides};
 use ember_data::progress::Step;
-use ember_data::store::{DataReport, StoreSettings, TokenStore};
+use ember_data::store::{DataReport, StoreSettings, TokenStore, TrainingCorpus};
 use ember_data::tokenizer::Tokenizer;
-use ember_data::{Progress, TokenizerKind};
+use ember_data::{DataError, Progress, TokenizerKind};
 
 use crate::checkpoint::whole::write_whole;
 use crate::config::Config;
@@ -21,6 +22,8 @@ pub struct ParallelText {
     pub source: Vec<String>,
     /// Reference lines.
     pub reference: Vec<String>,
+    /// The tag that each source line begins with, where it has one.
+    pub tags: Vec<Option<String>>,
 }
 
 /// What training reads.
@@ -39,7 +42,7 @@ pub struct Prepared {
 
 /// The corpora that a config names: training text found, validation and test text read.
 pub struct Corpora {
-    train: Vec<CorpusFiles>,
+    train: Vec<TrainingCorpus>,
     valid: ParallelText,
     tests: Vec<(String, ParallelText)>,
 }
@@ -50,12 +53,12 @@ impl Corpora {
     /// # Errors
     /// A corpus that is not there; validation or test text that is damaged.
     pub fn find(config: &Config) -> Result<Self> {
-        let files = |name: &Path| Ok(CorpusFiles::resolve(name, &config.data.source, &config.data.target)?);
-        let train = config.data.train.as_slice().iter().map(|name| files(name));
-        let train = train.collect::<Result<Vec<_>>>()?;
-        let valid = read_text(&files(&config.data.valid)?)?;
-        let tests = config.data.test.iter();
-        let tests = tests.map(|(name, path)| Ok((name.clone(), read_text(&files(path)?)?)));
+        let data = &config.data;
+        let train = data.train.as_slice().iter().map(|corpus| training_corpus(data, corpus));
+        let train = train.collect::<Result<Vec<_>, _>>()?;
+        let valid = ParallelText::read(data, data.valid.as_slice())?;
+        let tests = data.test.iter();
+        let tests = tests.map(|(name, corpus)| Ok((name.clone(), ParallelText::read(data, [corpus])?)));
         Ok(Self {
             train,
             valid,
@@ -72,8 +75,8 @@ impl Corpora {
             Tokenizer::train(&config.tokenizer, [], progress)?;
         }
         let step = Step::begin(progress, "checking", None);
-        for files in &self.train {
-            for pair in read_pairs(files)? {
+        for corpus in &self.train {
+            for pair in read_pairs(&corpus.files)? {
                 pair?;
                 step.advance(1)?;
             }
@@ -112,6 +115,7 @@ pub fn prepare(
     if resuming {
         refuse_changed_data(&run.data(), &report)?;
     }
+    refuse_empty_epochs(&report)?;
     let json = serde_json::to_vec_pretty(&report).expect("a report has a form in JSON");
     write_whole(&run.data(), &json)?;
     Ok(Prepared {
@@ -123,23 +127,62 @@ pub fn prepare(
     })
 }
 
-/// Reads both sides of a corpus.
-///
-/// # Errors
-/// When the files are damaged or of different length.
-pub fn read_text(files: &CorpusFiles) -> Result<ParallelText> {
-    let (source, reference) = read_sides(files)?;
-    Ok(ParallelText { source, reference })
+impl ParallelText {
+    /// Reads both sides of corpora, one after another.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the two of a corpus have different length.
+    pub fn read<'a>(data: &DataConfig, corpora: impl IntoIterator<Item = &'a CorpusConfig>) -> Result<Self> {
+        let mut text = Self {
+            source: vec![],
+            reference: vec![],
+            tags: vec![],
+        };
+        for corpus in corpora {
+            let (source, reference) = read_sides(&data.files(corpus)?)?;
+            text.tags.extend(vec![corpus.tag.clone(); source.len()]);
+            text.source.extend(source);
+            text.reference.extend(reference);
+        }
+        Ok(text)
+    }
 }
 
-/// Learns the tokenizer from the training text.
-pub(crate) fn learn(config: &Config, train: &[CorpusFiles], progress: &dyn Progress) -> Result<Tokenizer> {
-    let readers = train.iter().map(read_pairs).collect::<Result<Vec<_>, _>>()?;
+/// Finds a corpus to train on.
+///
+/// # Errors
+/// A file that is not there.
+pub(crate) fn training_corpus(data: &DataConfig, corpus: &CorpusConfig) -> Result<TrainingCorpus, DataError> {
+    Ok(TrainingCorpus {
+        files: data.files(corpus)?,
+        tag: corpus.tag.clone(),
+        weight: corpus.weight,
+    })
+}
+
+/// Learns the tokenizer from the training text, every line of it once: weights belong to the order of batches, so that
+/// text whose weights change keeps its vocabulary and its token store.
+pub(crate) fn learn(config: &Config, train: &[TrainingCorpus], progress: &dyn Progress) -> Result<Tokenizer> {
+    let readers = train.iter().map(|corpus| read_pairs(&corpus.files));
+    let readers = readers.collect::<Result<Vec<_>, _>>()?;
     let pairs = readers
         .into_iter()
         .flatten()
         .map(|pair| pair.map(|pair| (pair.source, pair.target)));
-    Ok(Tokenizer::train(&config.tokenizer, pairs, progress)?)
+    let tokenizer = Tokenizer::train(&config.tokenizer, pairs, progress)?;
+    Ok(tokenizer.with_tags(config.data.train.tags()))
+}
+
+/// Weights that leave no pair an epoch would let training wait for a batch without end.
+fn refuse_empty_epochs(report: &DataReport) -> Result<()> {
+    if report.mixture().pairs_an_epoch(report.kept) > 0 {
+        return Ok(());
+    }
+    Err(TrainerError::from(DataError::Setting {
+        key: "data.train".into(),
+        message: format!("the weights leave less than one pair an epoch of {}", report.kept),
+        hint: "raise a weight; 1 shows every pair once".into(),
+    }))
 }
 
 fn refuse_changed_data(path: &Path, report: &DataReport) -> Result<()> {

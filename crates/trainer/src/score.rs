@@ -8,13 +8,14 @@
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use ember_data::batch::Batch;
-use ember_data::tokenizer::Side;
+use ember_data::tokenizer::{Side, tagged};
 use ember_model::arch::Model;
 use ember_model::pass::Pass;
 use ember_model::search::log_mean_exp;
 use ember_model::weights::host_values;
 use serde::Serialize;
 
+use crate::tag::TaggedLines;
 use crate::tensors::BatchTensors;
 use crate::trained::TrainedModel;
 
@@ -28,7 +29,7 @@ pub struct PairScore {
     pub log_probability: f64,
     /// Target tokens, `</s>` included.
     pub tokens: usize,
-    /// Whether a side has more tokens than `data.max_length`.
+    /// Whether a side has more tokens than `data.max_length`, the tag not counted.
     pub over_max_length: bool,
 }
 
@@ -36,15 +37,15 @@ pub struct PairScore {
 ///
 /// # Panics
 /// When there are more lines on one side.
-pub fn score_pairs(trained: &TrainedModel, source: &[String], target: &[String]) -> Vec<PairScore> {
-    assert_eq!(source.len(), target.len(), "lines are paired");
+pub fn score_pairs(trained: &TrainedModel, source: TaggedLines<'_>, target: &[String]) -> Vec<PairScore> {
+    assert_eq!(source.lines.len(), target.len(), "lines are paired");
     let tokenizer = &trained.tokenizer;
     let pairs: Vec<(Vec<u32>, Vec<u32>)> = source
         .iter()
         .zip(target)
-        .map(|(source, target)| {
+        .map(|((source, tag), target)| {
             (
-                tokenizer.encode(Side::Source, source),
+                tagged(tag, tokenizer.encode(Side::Source, source)),
                 tokenizer.encode(Side::Target, target),
             )
         })
@@ -67,10 +68,12 @@ pub fn score_pairs(trained: &TrainedModel, source: &[String], target: &[String])
         rest = behind;
         let rows: Vec<_> = batch.iter().map(|&index| pairs[index].clone()).collect();
         for (&index, log_probability) in batch.iter().zip(score_batch(trained, &Batch::from_pairs(&rows))) {
+            let (source, target) = &pairs[index];
+            let (_, source) = tokenizer.split_tag(source);
             scores[index] = PairScore {
                 log_probability,
-                tokens: pairs[index].1.len() + 1,
-                over_max_length: length(index) > trained.config.data.max_length + 1,
+                tokens: target.len() + 1,
+                over_max_length: source.len().max(target.len()) > trained.config.data.max_length,
             };
         }
     }

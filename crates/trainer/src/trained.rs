@@ -11,6 +11,7 @@ use crate::console::Console;
 use crate::error::Result;
 use crate::member::{self, Home};
 use crate::run::RunFolder;
+use crate::tag::{self, TaggedLines};
 use crate::translate::{Translation, Translator};
 
 /// A trained model with what it needs to read and write text, or several that translate together.
@@ -78,13 +79,24 @@ impl TrainedModel {
         self.checkpoints.join("+")
     }
 
+    /// The id of the tag that a user asks for, if any, for so many lines.
+    ///
+    /// # Errors
+    /// A tag that the model does not know; none where the model needs one.
+    pub fn tags(&self, wanted: Option<&str>, lines: usize) -> Result<Vec<Option<u32>>> {
+        Ok(vec![
+            tag::chosen(&self.tokenizer, &self.config.data.train, wanted)?;
+            lines
+        ])
+    }
+
     /// Translates lines, with a progress bar and a warning for lines that had to be split.
     ///
     /// # Errors
     /// The user's wish to stop.
     pub fn translate(
         &self,
-        lines: &[String],
+        lines: TaggedLines<'_>,
         decoding: &DecodingConfig,
         console: &dyn Console,
     ) -> Result<Vec<Translation>> {
@@ -99,7 +111,7 @@ impl TrainedModel {
     /// The user's wish to stop.
     pub fn sample(
         &self,
-        lines: &[String],
+        lines: TaggedLines<'_>,
         decoding: &DecodingConfig,
         sampling: &Sampling,
         console: &dyn Console,
@@ -111,11 +123,11 @@ impl TrainedModel {
 
     fn shown(
         &self,
-        lines: &[String],
+        lines: TaggedLines<'_>,
         console: &dyn Console,
         translate: impl FnOnce(Translator<'_>) -> Result<Vec<Translation>>,
     ) -> Result<Vec<Translation>> {
-        console.begin("translating", Some(lines.len() as u64));
+        console.begin("translating", Some(lines.lines.len() as u64));
         let found = translate(Translator {
             model: &self.model,
             others: &self.others,

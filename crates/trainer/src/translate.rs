@@ -3,13 +3,14 @@
 use burn::prelude::*;
 use ember_data::Progress;
 use ember_data::corpus::is_blank;
-use ember_data::tokenizer::{Side, Tokenizer};
+use ember_data::tokenizer::{Side, Tokenizer, tagged};
 use ember_model::arch::Model;
 use ember_model::config::DecodingConfig;
 use ember_model::search::{Hypothesis, Sampling, Searcher, max_output_length};
 
 use crate::error::Result;
 use crate::split::split_to_fit;
+use crate::tag::TaggedLines;
 
 /// What is needed to translate; borrowed, since training translates with the model it trains.
 #[derive(Clone, Copy)]
@@ -22,7 +23,7 @@ pub struct Translator<'a> {
     pub tokenizer: &'a Tokenizer,
     /// Where the model lies.
     pub device: &'a Device,
-    /// Longest source in tokens; longer lines are split.
+    /// Longest source in tokens, its tag not counted; longer lines are split.
     pub max_length: usize,
 }
 
@@ -52,7 +53,7 @@ pub struct Candidate {
 /// Ids of a translation that was not split.
 #[derive(Debug, Clone, Default)]
 pub struct CandidateTokens {
-    /// Source ids without `</s>`.
+    /// Source ids, the tag's among them, without `</s>`.
     pub source: Vec<u32>,
     /// Output ids without `<s>` and `</s>`.
     pub target: Vec<u32>,
@@ -73,14 +74,14 @@ impl Translation {
 impl Translator<'_> {
     /// Translates lines, results in the same order. `progress` is told how many parts each finished batch held.
     ///
-    /// An empty line gives an empty line. A line of more than `max_length` tokens is split; its parts' best translations
-    /// are joined by spaces.
+    /// An empty line gives an empty line. A line of more than `max_length` tokens is split, each part has the line's tag,
+    /// and the parts' best translations are joined by spaces.
     ///
     /// # Errors
     /// The user's wish to stop, between two batches.
     pub fn translate(
         &self,
-        lines: &[String],
+        lines: TaggedLines<'_>,
         config: &DecodingConfig,
         progress: &dyn Progress,
     ) -> Result<Vec<Translation>> {
@@ -103,7 +104,7 @@ impl Translator<'_> {
     /// The user's wish to stop, between two batches.
     pub fn sample(
         &self,
-        lines: &[String],
+        lines: TaggedLines<'_>,
         config: &DecodingConfig,
         sampling: &Sampling,
         progress: &dyn Progress,
@@ -132,27 +133,30 @@ impl Translator<'_> {
         })
     }
 
-    fn encode(&self, lines: &[String]) -> Parts {
-        let mut sources = Vec::with_capacity(lines.len());
-        let mut counts = Vec::with_capacity(lines.len());
-        for line in lines {
+    fn encode(&self, lines: TaggedLines<'_>) -> Parts {
+        let mut sources = Vec::with_capacity(lines.lines.len());
+        let mut counts = Vec::with_capacity(lines.lines.len());
+        for (line, tag) in lines.iter() {
             let before = sources.len();
-            sources.extend(self.encode_parts(line));
+            sources.extend(self.encode_parts(line, tag));
             counts.push(sources.len() - before);
         }
         Parts { sources, counts }
     }
 
-    /// The ids of a line, or of each of its parts where the line is too long.
-    fn encode_parts(&self, line: &str) -> Vec<Vec<u32>> {
+    /// The ids of a line, or of each of its parts where the line is too long, behind its tag.
+    fn encode_parts(&self, line: &str, tag: Option<u32>) -> Vec<Vec<u32>> {
         let encode = |text: &str| self.tokenizer.encode(Side::Source, text);
         // Lines that training would have left out as empty have an empty translation.
         if is_blank(line) {
             return vec![Vec::new()];
         }
         let whole = encode(line);
-        if whole.len() <= self.max_length {
+        if whole.is_empty() {
             return vec![whole];
+        }
+        if whole.len() <= self.max_length {
+            return vec![tagged(tag, whole)];
         }
         let fits = |text: &str| encode(text).len() <= self.max_length;
         let parts = split_to_fit(line, &fits)
@@ -163,6 +167,7 @@ impl Translator<'_> {
         // A single character of more tokens than the limit cannot be split; what is beyond the limit goes its own way.
         parts
             .flat_map(|ids| ids.chunks(self.max_length).map(<[u32]>::to_vec).collect::<Vec<_>>())
+            .map(|ids| tagged(tag, ids))
             .collect()
     }
 
@@ -242,4 +247,59 @@ struct Parts {
 /// Whether a translation fills the longest output: one that ended by itself keeps a place for its `</s>`.
 fn is_cut_off(hypothesis: &Hypothesis, source: &[u32], config: &DecodingConfig) -> bool {
     hypothesis.tokens.len() >= max_output_length(config, source.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use ember_data::config::{TokenizerConfig, TokenizerKind};
+    use ember_data::progress::NoProgress;
+    use ember_model::config::ModelConfig;
+
+    use super::*;
+    use crate::trained::vocabularies;
+
+    #[test]
+    fn every_part_of_a_line_has_its_tag() {
+        let config = TokenizerConfig {
+            kind: TokenizerKind::Chars,
+            vocabulary: 20,
+            shared: true,
+            pretokenized: false,
+            merges: None,
+            dropout: 0.0,
+            model: None,
+            target_model: None,
+        };
+        let text = Ok(("a b. c".to_owned(), String::new()));
+        let tokenizer = Tokenizer::train(&config, [text], &NoProgress).expect("a tokenizer");
+        let tokenizer = tokenizer.with_tags(vec!["<t>".into()]);
+        let device = Device::flex();
+        let model = ModelConfig {
+            d_model: 8,
+            n_heads: 1,
+            d_ff: 8,
+            encoder_layers: 1,
+            decoder_layers: 1,
+            ..ModelConfig::default()
+        };
+        let translator = Translator {
+            others: &[],
+            model: &Model::new(&model, vocabularies(&tokenizer), &device).expect("a model"),
+            tokenizer: &tokenizer,
+            device: &device,
+            max_length: 7,
+        };
+        let tag = tokenizer.tag("<t>");
+        let parts = |line: &str, tag| translator.encode_parts(line, tag);
+        // Seven characters fit, the tag not counted.
+        assert_eq!(
+            parts("ab b. c", tag),
+            [tagged(tag, tokenizer.encode(Side::Source, "ab b. c"))]
+        );
+        let split = parts("a b c. b c a.", tag);
+        let expected = ["a b c.", "b c a."].map(|part| tagged(tag, tokenizer.encode(Side::Source, part)));
+        assert_eq!(split, expected);
+        assert_eq!(parts("a b c. b c a.", None).concat().len(), split.concat().len() - 2);
+        assert_eq!(parts(" \u{200b}", tag), [Vec::<u32>::new()], "nothing to translate");
+    }
 }

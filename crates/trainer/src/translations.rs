@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::member::{self, Place, model_blake3};
 use crate::run::RunFolder;
+use crate::tag::TaggedLines;
 use crate::trained::TrainedModel;
 
 /// Everything that a translation depends on, and what came out.
@@ -21,7 +22,7 @@ use crate::trained::TrainedModel;
 struct Origin {
     /// BLAKE3 sum of each model's file.
     models_blake3: Vec<String>,
-    /// BLAKE3 sum of the source, line by line.
+    /// BLAKE3 sum of the source, line by line, and of its tags.
     source_blake3: String,
     /// BLAKE3 sum of the translation's file.
     text_blake3: String,
@@ -39,7 +40,7 @@ pub fn keep(
     run: &RunFolder,
     split: &str,
     trained: &TrainedModel,
-    source: &[String],
+    source: TaggedLines<'_>,
     decoding: &DecodingConfig,
     lines: &[String],
 ) -> Result<()> {
@@ -48,7 +49,7 @@ pub fn keep(
     let text = std::fs::read(text_file(run, split, &checkpoint)).unwrap_or_default();
     let origin = Origin {
         models_blake3: trained.models_blake3.clone(),
-        source_blake3: sum_of_lines(source),
+        source_blake3: sum_of(source),
         text_blake3: blake3::hash(&text).to_hex().to_string(),
         max_length: trained.config.data.max_length,
         decoding: decoding.clone(),
@@ -66,7 +67,7 @@ pub fn kept(
     split: &str,
     checkpoint: &str,
     config: &Config,
-    source: &[String],
+    source: TaggedLines<'_>,
 ) -> Result<Option<Vec<String>>> {
     let (mut names, mut models_blake3) = (Vec::new(), Vec::new());
     for checkpoint in member::names(checkpoint) {
@@ -80,7 +81,7 @@ pub fn kept(
         let found: Origin = serde_json::from_slice(&std::fs::read(origin_file(run, split, &name)).ok()?).ok()?;
         let expected = Origin {
             models_blake3: models_blake3.clone(),
-            source_blake3: sum_of_lines(source),
+            source_blake3: sum_of(source),
             text_blake3: blake3::hash(&text).to_hex().to_string(),
             max_length: config.data.max_length,
             decoding: config.decoding.clone(),
@@ -101,9 +102,12 @@ fn origin_file(run: &RunFolder, split: &str, checkpoint: &str) -> PathBuf {
     run.translations().join(format!("{split}.{checkpoint}.json"))
 }
 
-fn sum_of_lines(lines: &[String]) -> String {
+fn sum_of(source: TaggedLines<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
-    for line in lines {
+    for (line, tag) in source.iter() {
+        if let Some(tag) = tag {
+            hasher.update(&tag.to_le_bytes());
+        }
         hasher.update(line.as_bytes()).update(b"\n");
     }
     hasher.finalize().to_hex().to_string()

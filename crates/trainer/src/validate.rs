@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::prelude::*;
 use ember_data::Progress;
 use ember_data::batch::Batch;
-use ember_data::tokenizer::{Side, Tokenizer};
+use ember_data::tokenizer::{Side, Tokenizer, tagged};
 use ember_metrics::{Bleu, BleuOptions, Chrf, ChrfOptions};
 use ember_model::config::DecodingConfig;
 use ember_model::loss::output_loss;
@@ -15,12 +15,15 @@ use ember_model::weights::host_values;
 use crate::config::{Config, ValidationConfig};
 use crate::error::Result;
 use crate::prepare::ParallelText;
+use crate::tag::{self, TaggedLines};
 use crate::tensors::BatchTensors;
 use crate::translate::Translator;
 
 /// The validation text, ready to be used again and again.
 pub struct Validation {
     text: ParallelText,
+    /// The ids of its tags.
+    tags: Vec<Option<u32>>,
     batches: Vec<Batch>,
     /// Pairs that are too long to count in the loss.
     pub too_long: usize,
@@ -51,8 +54,12 @@ pub struct ValidationResult {
 
 impl Validation {
     /// Tokenises the text. `batch_tokens` is the most target tokens of a batch, padding counted.
-    pub fn new(text: ParallelText, tokenizer: &Tokenizer, config: &Config, batch_tokens: usize) -> Self {
-        let mut pairs: Vec<(Vec<u32>, Vec<u32>)> = text
+    ///
+    /// # Errors
+    /// A tag that the tokenizer does not know.
+    pub fn new(text: ParallelText, tokenizer: &Tokenizer, config: &Config, batch_tokens: usize) -> Result<Self> {
+        let tags = tag::ids(tokenizer, &text.tags)?;
+        let pairs: Vec<(Vec<u32>, Vec<u32>)> = text
             .source
             .iter()
             .zip(&text.reference)
@@ -64,18 +71,24 @@ impl Validation {
             })
             .collect();
         let lines = pairs.len();
-        pairs.retain(|(source, target)| source.len().max(target.len()) <= config.data.max_length);
-        Self {
+        let mut pairs: Vec<_> = pairs
+            .into_iter()
+            .zip(&tags)
+            .filter(|((source, target), _)| source.len().max(target.len()) <= config.data.max_length)
+            .map(|((source, target), tag)| (tagged(*tag, source), target))
+            .collect();
+        Ok(Self {
             batches: batches_by_length(&mut pairs, batch_tokens),
             too_long: lines - pairs.len(),
             text,
+            tags,
             config: config.validation.clone(),
             decoding: DecodingConfig {
                 beam: config.validation.beam,
                 ..config.decoding.clone()
             },
             label_smoothing: config.training.label_smoothing,
-        }
+        })
     }
 
     /// Whether there is a pair that is short enough to count in the loss.
@@ -94,7 +107,8 @@ impl Validation {
 
         let started = Instant::now();
         progress.begin("validating", Some(self.text.source.len() as u64));
-        let found = translator.translate(&self.text.source, &self.decoding, progress);
+        let lines = TaggedLines::new(&self.text.source, &self.tags);
+        let found = translator.translate(lines, &self.decoding, progress);
         progress.finish();
         let found = found?;
         let decode_seconds = started.elapsed().as_secs_f64();
@@ -149,20 +163,19 @@ impl Validation {
         Ok((loss / tokens as f64, nll / tokens as f64))
     }
 
-    /// The first few lines with their reference and translation, for people to read.
+    /// The first few lines with their tag, reference and translation, for people to read.
     pub fn samples(&self, translations: &[String]) -> String {
-        let lines = self
-            .text
-            .source
-            .iter()
-            .zip(&self.text.reference)
-            .zip(translations)
-            .take(self.config.samples);
-        lines
-            .map(|((source, reference), translation)| {
-                format!("  source      {source}\n  reference   {reference}\n  translation {translation}\n")
-            })
-            .collect()
+        let text = &self.text;
+        let sample = |line: usize| {
+            let tag = text.tags[line]
+                .as_ref()
+                .map_or_else(String::new, |tag| format!("{tag} "));
+            format!(
+                "  source      {tag}{}\n  reference   {}\n  translation {}\n",
+                text.source[line], text.reference[line], translations[line]
+            )
+        };
+        (0..translations.len().min(self.config.samples)).map(sample).collect()
     }
 }
 

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use ember_data::corpus::{CorpusFiles, read_lines};
+use ember_data::config::CorpusConfig;
+use ember_data::corpus::read_lines;
 use ember_trainer::console::Console;
 use ember_trainer::evaluate::{ScoreOptions, Scores, score, translate_and_score};
-use ember_trainer::prepare::read_text;
+use ember_trainer::prepare::ParallelText;
 use ember_trainer::run::RunFolder;
+use ember_trainer::tag::{self, TaggedLines};
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
 use ember_trainer::translations;
@@ -34,6 +36,9 @@ pub struct Evaluate {
     /// The text to translate; with --hypothesis, what BLEU is told by the length of
     #[arg(long, value_name = "FILE", requires = "reference")]
     source: Option<PathBuf>,
+    /// The tag that every line of --source begins with; test corpora have theirs in the config
+    #[arg(long, value_name = "TAG", requires = "source", conflicts_with = "hypothesis")]
+    tag: Option<String>,
     /// The translation to score
     #[arg(long, value_name = "FILE", requires = "reference")]
     hypothesis: Option<PathBuf>,
@@ -65,6 +70,8 @@ pub struct Evaluate {
 struct Task {
     name: String,
     source: Vec<String>,
+    /// The ids of its tags.
+    tags: Vec<Option<u32>>,
     references: Vec<Vec<Option<String>>>,
 }
 
@@ -122,13 +129,14 @@ impl Evaluate {
         );
         let mut all = Vec::new();
         for task in tasks {
+            let source = TaggedLines::new(&task.source, &task.tags);
             let (found, scores) =
-                translate_and_score(&trained, &task.source, &task.references, &decoding, &options, &console)?;
+                translate_and_score(&trained, source, &task.references, &decoding, &options, &console)?;
             // Validation's translations are training's own.
             let written = match task.name.as_str() {
                 "valid" => Ok(()),
                 _ if self.source.is_some() => Ok(()),
-                split => translations::keep(run, split, &trained, &task.source, &decoding, &texts(&found)),
+                split => translations::keep(run, split, &trained, source, &decoding, &texts(&found)),
             };
             if let Err(error) = written {
                 console.message(&format!("warning: the translation was not kept: {error}"));
@@ -144,16 +152,18 @@ impl Evaluate {
             let lines = read_lines(source)?;
             let task = Task {
                 name: source.display().to_string(),
+                tags: trained.tags(self.tag.as_deref(), lines.len())?,
                 references: self.references.read(source, lines.len())?,
                 source: lines,
             };
             return Ok(vec![task]);
         }
-        let splits: Vec<(&str, &PathBuf)> = match self.split.as_deref() {
-            None => data.test.iter().map(|(name, path)| (name.as_str(), path)).collect(),
-            Some("valid") => vec![("valid", &data.valid)],
+        let one = |(name, corpus)| (String::as_str(name), std::slice::from_ref(corpus));
+        let splits: Vec<(&str, &[CorpusConfig])> = match self.split.as_deref() {
+            None => data.test.iter().map(one).collect(),
+            Some("valid") => vec![("valid", data.valid.as_slice())],
             Some(name) => match data.test.get_key_value(name) {
-                Some((name, path)) => vec![(name.as_str(), path)],
+                Some(split) => vec![one(split)],
                 None => {
                     let names: Vec<&str> = data.test.keys().map(String::as_str).chain(["valid"]).collect();
                     anyhow::bail!(
@@ -167,11 +177,12 @@ impl Evaluate {
             !splits.is_empty(),
             "the config names no test corpus\nhint: give --split valid, or --source and --reference"
         );
-        let task = |(name, path): (&str, &PathBuf)| {
-            let text = read_text(&CorpusFiles::resolve(path, &data.source, &data.target)?)?;
+        let task = |(name, corpora): (&str, &[CorpusConfig])| {
+            let text = ParallelText::read(data, corpora)?;
             let reference = text.reference.into_iter().map(|line| Some(trimmed(line)));
             Ok(Task {
                 name: name.to_owned(),
+                tags: tag::ids(&trained.tokenizer, &text.tags)?,
                 source: text.source,
                 references: vec![reference.collect()],
             })

@@ -7,6 +7,7 @@ use clap::Args;
 use ember_data::corpus::read_lines;
 use ember_trainer::run::RunFolder;
 use ember_trainer::score::score_pairs;
+use ember_trainer::tag::TaggedLines;
 use ember_trainer::trained::TrainedModel;
 use serde_json::json;
 
@@ -27,6 +28,9 @@ pub struct Score {
     /// The target text; line i translates line i of the source
     #[arg(long, value_name = "FILE")]
     target: PathBuf,
+    /// The tag that every source line begins with, of a model that was trained with tags, such as "<2de>"
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
     /// best, last, average, an update's number, or a checkpoint's folder; several with commas score together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
@@ -51,7 +55,8 @@ impl Score {
             self.target.display(),
             target.len()
         );
-        let scores = score_pairs(&trained, &source, &target);
+        let tags = trained.tags(self.tag.as_deref(), source.len())?;
+        let scores = score_pairs(&trained, TaggedLines::new(&source, &tags), &target);
         let mut long = scores.iter().enumerate().filter(|(_, score)| score.over_max_length);
         let first = long.next().map(|(index, _)| index + 1);
         let over_max_length = long.count() + usize::from(first.is_some());

@@ -8,6 +8,7 @@ use ember_trainer::config::Config;
 use ember_trainer::console::{Console, Stoppable};
 use ember_trainer::evaluate::{ScoreOptions, translate_and_score};
 use ember_trainer::run::RunFolder;
+use ember_trainer::tag::{self, TaggedLines};
 use ember_trainer::train::{End, TrainOptions, train};
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
@@ -59,16 +60,18 @@ impl Train {
         }
         let model = TrainedModel::load(&options.run, "best", &options.device)?;
         for (split, text) in &trained.tests {
+            let tags = tag::ids(&model.tokenizer, &text.tags)?;
+            let source = TaggedLines::new(&text.source, &tags);
             let references = std::slice::from_ref(&text.reference);
             let scoring = ScoreOptions::of_run(&options.config.validation);
             let decoding = &options.config.decoding;
             let stoppable = Stoppable::new(&console, &options.stop);
-            let scored = translate_and_score(&model, &text.source, references, decoding, &scoring, &stoppable);
+            let scored = translate_and_score(&model, source, references, decoding, &scoring, &stoppable);
             let (found, scores) = match scored {
                 Err(error) if error.is_stop() => break,
                 scored => scored?,
             };
-            translations::keep(&options.run, split, &model, &text.source, decoding, &texts(&found))?;
+            translations::keep(&options.run, split, &model, source, decoding, &texts(&found))?;
             for warning in &scores.warnings {
                 console.message(&format!("warning: {split}: {warning}"));
             }

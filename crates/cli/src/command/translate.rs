@@ -14,6 +14,7 @@ use ember_data::corpus::{LineReader, PairFile, read_lines};
 use ember_trainer::attention::{attention_maps, attention_of};
 use ember_trainer::back_translation::back_translated;
 use ember_trainer::run::RunFolder;
+use ember_trainer::tag::TaggedLines;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
 
@@ -30,6 +31,9 @@ pub struct Translate {
     run: PathBuf,
     /// The text to translate, one sentence a line [default: stdin]
     input: Option<PathBuf>,
+    /// The tag that every line begins with, of a model that was trained with tags, such as "<2de>"
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
     /// Where to write [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -84,13 +88,17 @@ impl Translate {
 
         let maps = self.attention.as_ref().map(|_| attention_maps(&trained)).transpose()?;
 
+        // Before a user types text that could not be translated.
+        trained.tags(self.tag.as_deref(), 0)?;
         let lines = match &self.input {
             Some(path) => read_lines(path)?,
             None => read_standard_input()?,
         };
+        let tags = trained.tags(self.tag.as_deref(), lines.len())?;
+        let tagged = TaggedLines::new(&lines, &tags);
         let translations = match sampling {
-            Some(sampling) => trained.sample(&lines, &decoding, &sampling, &console)?,
-            None => trained.translate(&lines, &decoding, &console)?,
+            Some(sampling) => trained.sample(tagged, &decoding, &sampling, &console)?,
+            None => trained.translate(tagged, &decoding, &console)?,
         };
         match (&self.pairs, &self.output) {
             (Some(pairs), _) => self.write_pairs(pairs, &lines, &translations)?,

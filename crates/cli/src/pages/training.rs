@@ -1,6 +1,6 @@
 //! The sections of a report about training.
 
-use ember_data::store::DataReport;
+use ember_data::store::{CorpusReport, DataReport, FileEntry};
 use ember_pictures::{Axis, Block, LineChart, Scale, Series, Table};
 use ember_trainer::journal::grouped;
 use ember_trainer::report::{Found, RunReport, Times, UpdatePoint, Updates, ValidationRow};
@@ -189,22 +189,39 @@ pub fn data(report: &Found<DataReport>) -> Vec<Block> {
         ("target tokens", grouped(report.target_tokens)),
         ("fingerprint", report.fingerprint.clone()),
     ];
-    let row = |entry: &ember_data::store::FileEntry| {
-        let oddities = entry.file.lines.oddities().unwrap_or_default();
-        vec![
-            entry.file.path.display().to_string(),
-            entry.file.lines.lines.to_string(),
-            oddities,
-            entry.fingerprint.clone(),
-        ]
-    };
-    let files = report.corpora.iter().flat_map(|corpus| &corpus.files);
     vec![
         Block::Facts(facts.map(|(name, value)| (name.to_owned(), value)).into()),
-        Block::Table(Table {
-            caption: "Files".into(),
-            headings: ["file", "lines", "oddities", "BLAKE3"].map(String::from).into(),
-            rows: files.map(row).collect(),
-        }),
+        Block::Table(files(&report.corpora)),
     ]
+}
+
+/// With weights and tags where some corpus has one.
+fn files(corpora: &[CorpusReport]) -> Table {
+    let is_mixed = !corpora.iter().all(CorpusReport::is_plain);
+    let row = |corpus: &CorpusReport, entry: &FileEntry| {
+        let mut row = vec![
+            entry.file.path.display().to_string(),
+            entry.file.lines.lines.to_string(),
+        ];
+        if is_mixed {
+            row.extend([corpus.weight.to_string(), corpus.tag.clone().unwrap_or_default()]);
+        }
+        row.extend([
+            entry.file.lines.oddities().unwrap_or_default(),
+            entry.fingerprint.clone(),
+        ]);
+        row
+    };
+    let rows = corpora
+        .iter()
+        .flat_map(|corpus| corpus.files.iter().map(move |entry| row(corpus, entry)));
+    let headings: &[&str] = match is_mixed {
+        true => &["file", "lines", "weight", "tag", "oddities", "BLAKE3"],
+        false => &["file", "lines", "oddities", "BLAKE3"],
+    };
+    Table {
+        caption: "Files".into(),
+        headings: headings.iter().map(ToString::to_string).collect(),
+        rows: rows.collect(),
+    }
 }

@@ -3,16 +3,21 @@
 //! ```text
 //! batch    the rectangles, and how much of them is padding
 //! order    which pairs an epoch puts together, and in which order: a pure function of (seed, epoch)
+//! mixture  how often an epoch shows the pairs of each corpus
+//! random   permutations and draws that follow from a key
 //! stream   the batches from a position on, prepared on other threads
 //! ```
 //!
-//! An epoch is a pseudo-random permutation of the pairs, cut into windows of some hundred thousand. The pairs of a window
+//! An epoch is a pseudo-random permutation of the pairs (by weight, of the times that each is seen), cut into windows of some hundred thousand. The pairs of a window
 //! are sorted by length, cut into batches that fit the token budget, and the batches are shuffled. Only one window is
 //! in memory at a time, and any of them can be computed without those before it, so resuming costs nothing.
 
+mod mixture;
 mod order;
+mod random;
 mod stream;
 
+pub use mixture::Mixture;
 pub use order::{BatchOptions, Padding, Position, Resegment, batch_shapes, measure_padding};
 pub use stream::BatchStream;
 

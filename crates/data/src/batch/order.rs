@@ -6,8 +6,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Batch;
+use super::mixture::{Mixture, Seen};
+use super::random::{Permutation, mix, shuffle};
 use crate::store::TokenStore;
-use crate::tokenizer::{Side, Tokenizer, UNK};
+use crate::tokenizer::{Side, Tokenizer, UNK, tagged};
 
 /// One in so many cells of the target side may be padding for the sake of a source side with less of it. Between 10
 /// and 50, the padding of both sides together hardly changes.
@@ -28,17 +30,20 @@ pub struct BatchOptions {
     pub seed: u64,
     /// Pairs sorted by length together.
     pub window: usize,
+    /// How often pairs are seen. The one of the store that the batches are made of.
+    pub mixture: Mixture,
     /// BPE-dropout: cut the words anew in every epoch.
     pub resegment: Option<Resegment>,
 }
 
 impl BatchOptions {
-    /// Without BPE-dropout.
+    /// Every pair once an epoch, without BPE-dropout.
     pub fn new(batch_tokens: usize, seed: u64) -> Self {
         Self {
             batch_tokens,
             seed,
             window: WINDOW,
+            mixture: Mixture::default(),
             resegment: None,
         }
     }
@@ -60,7 +65,7 @@ pub struct Resegment {
     pub tokenizer: Arc<Tokenizer>,
     /// Probability of leaving out a merge.
     pub dropout: f32,
-    /// A side that would become longer than this keeps the cut it has in the store.
+    /// A side that would become longer than this, its tag not counted, keeps the cut it has in the store.
     pub max_length: usize,
 }
 
@@ -136,9 +141,31 @@ pub fn batch_shapes(store: &TokenStore, options: &BatchOptions, epoch: u64) -> V
         .collect()
 }
 
-/// Windows of an epoch.
+/// Windows of an epoch, by the pairs that it shows on average.
 pub(super) fn windows(store: &TokenStore, options: &BatchOptions) -> u64 {
-    (store.len() as u64).div_ceil(options.window.max(1) as u64)
+    let pairs = options.mixture.pairs_an_epoch(store.len() as u64);
+    pairs.div_ceil(options.window.max(1) as u64).max(1)
+}
+
+/// The first window from `window` on in which an epoch shows a pair: small weights may leave one empty.
+pub(super) fn window_with_pairs(store: &TokenStore, options: &BatchOptions, epoch: u64, window: u64) -> Option<u64> {
+    (window..windows(store, options)).find(|&window| pairs_of(store, options, epoch, window).next().is_some())
+}
+
+/// The pairs of a window, in the order of the epoch's permutation.
+fn pairs_of<'a>(
+    store: &TokenStore,
+    options: &'a BatchOptions,
+    epoch: u64,
+    window: u64,
+) -> impl Iterator<Item = Seen> + use<'a> {
+    let slots = options.mixture.slots(store.len() as u64);
+    let windows = u128::from(windows(store, options));
+    // Windows of equal size, so that none is a small rest with badly filled batches.
+    let cut = |window: u64| (u128::from(slots) * u128::from(window) / windows) as u64;
+    let permutation = Permutation::new(slots, mix(&[options.seed, epoch]));
+    (cut(window)..cut(window + 1))
+        .filter_map(move |position| options.mixture.seen(permutation.get(position), options.seed, epoch))
 }
 
 /// The batches of one window.
@@ -163,23 +190,15 @@ pub(super) struct Row {
 impl Plan {
     /// Window `window` of epoch `epoch`.
     pub(super) fn new(store: &TokenStore, options: &BatchOptions, epoch: u64, window: u64) -> Self {
-        let pairs = store.len() as u64;
-        // Windows of equal size, so that none is a small rest with badly filled batches.
-        let cut =
-            |window: u64| (u128::from(pairs) * u128::from(window) / u128::from(windows(store, options).max(1))) as u64;
-        let permutation = Permutation::new(pairs, mix(&[options.seed, epoch]));
-        let indices: Vec<u64> = (cut(window)..cut(window + 1))
-            .map(|position| permutation.get(position))
-            .collect();
-
+        let pairs: Vec<Seen> = pairs_of(store, options, epoch, window).collect();
         let segmented = match &options.resegment {
             Some(resegment) => {
-                let again = |&index: &u64| resegment.pair(store, index, mix(&[options.seed, epoch, index]));
-                indices.par_iter().with_min_len(16).map(again).collect()
+                let again = |seen: &Seen| resegment.pair(store, seen.index, seen.seed(options.seed, epoch));
+                pairs.par_iter().with_min_len(16).map(again).collect()
             }
             None => Vec::new(),
         };
-        let rows = indices.iter().enumerate().map(|(slot, &index)| {
+        let rows = pairs.iter().enumerate().map(|(slot, &Seen { index, .. })| {
             let (source, target) = match segmented.get(slot) {
                 Some((source, target)) => (source.len(), target.len()),
                 None => store.lengths(index as usize),
@@ -280,130 +299,24 @@ fn band_length(rows: &[Row]) -> usize {
 
 impl Resegment {
     fn pair(&self, store: &TokenStore, index: u64, seed: u64) -> (Vec<u32>, Vec<u32>) {
-        let side = |side, ids: Vec<u32>, number| {
-            // The text of an unknown token is lost, so the cut in the store stays.
-            if ids.contains(&UNK) {
-                return ids;
-            }
-            let text = self.tokenizer.decode(side, &ids);
-            let again = self
-                .tokenizer
-                .encode_with_dropout(side, &text, self.dropout, mix(&[seed, number]));
-            if again.is_empty() || again.len() > self.max_length {
-                ids
-            } else {
-                again
-            }
-        };
         let (source, target) = (store.source(index as usize), store.target(index as usize));
-        (side(Side::Source, source, 0), side(Side::Target, target, 1))
+        let (tag, text) = self.tokenizer.split_tag(&source);
+        let source = tagged(tag, self.cut(Side::Source, text, mix(&[seed, 0])));
+        (source, self.cut(Side::Target, &target, mix(&[seed, 1])))
     }
-}
 
-/// A pseudo-random permutation of `0..n`, computed place by place: nothing of size n is in memory.
-///
-/// A Feistel network permutes `0..4^k`, the smallest such range that holds n. A value outside `0..n` is permuted again
-/// until it falls inside (cycle walking; Black and Rogaway 2002), which on average takes fewer than four rounds.
-struct Permutation {
-    n: u64,
-    half_bits: u32,
-    keys: [u64; 6],
-}
-
-impl Permutation {
-    fn new(n: u64, key: u64) -> Self {
-        let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
-        let keys = std::array::from_fn(|round| mix(&[key, round as u64]));
-        Self {
-            n,
-            half_bits: bits.div_ceil(2).max(1),
-            keys,
+    /// The ids of the same text in another cut.
+    fn cut(&self, side: Side, ids: &[u32], seed: u64) -> Vec<u32> {
+        // The text of an unknown token is lost, so the cut in the store stays.
+        if ids.contains(&UNK) {
+            return ids.to_vec();
         }
-    }
-
-    fn get(&self, position: u64) -> u64 {
-        debug_assert!(position < self.n);
-        let mut value = position;
-        loop {
-            value = self.network(value);
-            if value < self.n {
-                return value;
-            }
+        let text = self.tokenizer.decode(side, ids);
+        let again = self.tokenizer.encode_with_dropout(side, &text, self.dropout, seed);
+        if again.is_empty() || again.len() > self.max_length {
+            ids.to_vec()
+        } else {
+            again
         }
-    }
-
-    fn network(&self, value: u64) -> u64 {
-        let mask = (1 << self.half_bits) - 1;
-        let (mut left, mut right) = (value >> self.half_bits, value & mask);
-        for key in self.keys {
-            (left, right) = (right, left ^ (scramble(key ^ right) & mask));
-        }
-        left << self.half_bits | right
-    }
-}
-
-/// Fisher and Yates' shuffle with numbers from a counter.
-fn shuffle<T>(items: &mut [T], seed: u64) {
-    for last in (1..items.len()).rev() {
-        // The high bits of a product are uniform in 0..=last but for a part in 2^40 or less.
-        let random = scramble(seed.wrapping_add(last as u64));
-        items.swap(last, ((u128::from(random) * (last as u128 + 1)) >> 64) as usize);
-    }
-}
-
-/// One number from several, each bit depending on all.
-fn mix(numbers: &[u64]) -> u64 {
-    numbers.iter().fold(0x9E37_79B9_7F4A_7C15, |state, &number| {
-        scramble(state ^ scramble(number))
-    })
-}
-
-/// SplitMix64's step (Steele, Lea and Flood 2014).
-fn scramble(number: u64) -> u64 {
-    let mut number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    number ^ (number >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_permutation_hits_every_place_once() {
-        for n in [1, 2, 3, 4, 5, 16, 17, 63, 64, 65, 1000, 4097] {
-            let permutation = Permutation::new(n, 7);
-            let mut hit: Vec<u64> = (0..n).map(|position| permutation.get(position)).collect();
-            hit.sort_unstable();
-            assert!(hit.into_iter().eq(0..n), "{n}");
-        }
-    }
-
-    #[test]
-    fn a_permutation_looks_random() {
-        let n = 10_000u64;
-        let permutation = Permutation::new(n, 1);
-        // Distance travelled: a third of n on average in a random permutation, with a standard deviation near 0.003 n.
-        let mean = (0..n)
-            .map(|position| permutation.get(position).abs_diff(position))
-            .sum::<u64>() as f64
-            / n as f64;
-        assert!((mean / n as f64 - 1.0 / 3.0).abs() < 0.015, "{mean}");
-        let neighbours = (1..n)
-            .filter(|&i| permutation.get(i).abs_diff(permutation.get(i - 1)) == 1)
-            .count();
-        assert!(neighbours < 20, "{neighbours}");
-    }
-
-    #[test]
-    fn a_shuffle_is_fair() {
-        let mut first = [0u32; 5];
-        for seed in 0..5000 {
-            let mut items = [0, 1, 2, 3, 4];
-            shuffle(&mut items, mix(&[seed]));
-            first[items[0]] += 1;
-        }
-        assert!(first.iter().all(|&count| (850..1150).contains(&count)), "{first:?}");
     }
 }

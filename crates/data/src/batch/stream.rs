@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use super::Batch;
-use super::order::{BatchOptions, Plan, Position, windows};
+use super::order::{BatchOptions, Plan, Position, window_with_pairs};
 use crate::store::TokenStore;
 
 /// Batches waiting to be taken.
@@ -79,7 +79,8 @@ pub(super) struct Planned {
     plan: Plan,
     /// Position of the first batch to take.
     from: Position,
-    windows: u64,
+    /// Position behind the last batch.
+    next: Position,
 }
 
 impl Planned {
@@ -90,17 +91,8 @@ impl Planned {
                     batch: number as u64 + 1,
                     ..self.from
                 }
-            } else if self.from.window + 1 < self.windows {
-                Position {
-                    window: self.from.window + 1,
-                    batch: 0,
-                    ..self.from
-                }
             } else {
-                Position {
-                    epoch: self.from.epoch + 1,
-                    ..Position::default()
-                }
+                self.next
             };
             (self.plan.batch(store, number), after)
         })
@@ -108,30 +100,48 @@ impl Planned {
 }
 
 /// The windows from `position` on. A position outside of the epoch, as other options would give, moves to the next.
+///
+/// Never ends, and finds no window at all where the mixture shows no pair on average.
 pub(super) fn planned_from<'a>(
     store: &'a TokenStore,
     options: &'a BatchOptions,
     position: Position,
 ) -> impl Iterator<Item = Planned> + 'a {
-    let windows = windows(store, options);
     let mut next = position;
     std::iter::from_fn(move || {
-        if next.window >= windows {
-            next = Position {
-                epoch: next.epoch + 1,
-                ..Position::default()
-            };
-        }
-        let from = next;
-        next = Position {
-            window: next.window + 1,
-            batch: 0,
-            ..next
+        let from = loop {
+            match window_with_pairs(store, options, next.epoch, next.window) {
+                Some(window) if window == next.window => break next,
+                Some(window) => {
+                    break Position {
+                        window,
+                        batch: 0,
+                        ..next
+                    };
+                }
+                None => next = epoch_behind(next),
+            }
+        };
+        next = match window_with_pairs(store, options, from.epoch, from.window + 1) {
+            Some(window) => Position {
+                window,
+                batch: 0,
+                ..from
+            },
+            None => epoch_behind(from),
         };
         Some(Planned {
             plan: Plan::new(store, options, from.epoch, from.window),
             from,
-            windows,
+            next,
         })
     })
+}
+
+/// The beginning of the next epoch.
+fn epoch_behind(position: Position) -> Position {
+    Position {
+        epoch: position.epoch + 1,
+        ..Position::default()
+    }
 }

@@ -1,12 +1,13 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::order::{BatchOptions, Position};
+use super::order::{BatchOptions, Position, window_with_pairs};
 use super::stream::planned_from;
 use super::*;
 use crate::store::TokenStore;
-use crate::tokenizer::{Side, Tokenizer};
+use crate::tokenizer::{Side, Tokenizer, tagged};
 use crate::{NoProgress, TokenizerConfig, TokenizerKind};
 
 /// Pairs of the given lengths, whose ids tell them apart.
@@ -27,6 +28,11 @@ fn options(batch_tokens: usize, window: usize) -> BatchOptions {
     }
 }
 
+/// The weights of corpora of so many pairs each.
+fn mixture(corpora: &[(usize, f64)]) -> Mixture {
+    Mixture::new(corpora.iter().map(|&(pairs, weight)| (pairs as u64, weight)))
+}
+
 /// The batches of the stream, computed here and now.
 fn direct<'a>(
     store: &'a TokenStore,
@@ -41,6 +47,9 @@ fn epoch(store: &TokenStore, options: &BatchOptions, epoch: u64) -> Vec<Batch> {
         epoch,
         ..Position::default()
     };
+    if window_with_pairs(store, options, epoch, 0).is_none() {
+        return Vec::new();
+    }
     let mut batches = Vec::new();
     for (batch, after) in direct(store, options, start) {
         batches.push(batch);
@@ -91,6 +100,63 @@ fn epochs_and_seeds_differ() {
             0
         )
     );
+}
+
+/// What the code gave before corpora had weights: a run of that time goes on in the same order.
+#[test]
+fn the_order_of_batches_is_what_it_always_was() {
+    let lengths: Vec<_> = (0..24).map(|i| (1 + i * 5 % 7, 1 + i * 3 % 5)).collect();
+    let few = store(&lengths);
+    let many = store(
+        &(0..5000)
+            .map(|i| (1 + i * 31 % 37, 1 + i * 17 % 29))
+            .collect::<Vec<_>>(),
+    );
+    for corpora in [0, 1, 4] {
+        let options = |batch_tokens, window, pairs: usize| BatchOptions {
+            mixture: mixture(&vec![(pairs / corpora.max(1), 1.0); corpora]),
+            ..options(batch_tokens, window)
+        };
+        let order = |number| -> Vec<Vec<u64>> {
+            let batches = epoch(&few, &options(16, 10, 24), number);
+            batches.into_iter().map(|batch| batch.indices).collect()
+        };
+        let first: [&[u64]; 9] = [
+            &[23],
+            &[1, 16, 6],
+            &[20, 22, 17, 9],
+            &[14, 21],
+            &[8],
+            &[0, 10, 5, 12, 2],
+            &[13, 18],
+            &[15, 7, 19, 4],
+            &[11, 3],
+        ];
+        let second: [&[u64]; 9] = [
+            &[18],
+            &[14, 6, 11],
+            &[0, 10, 15, 4],
+            &[8],
+            &[1, 16, 21],
+            &[20, 5, 7, 19],
+            &[9, 3],
+            &[17, 2, 12, 22],
+            &[13, 23],
+        ];
+        assert_eq!(order(0), first);
+        assert_eq!(order(1), second);
+
+        let mut hasher = blake3::Hasher::new();
+        for number in 0..3 {
+            for batch in epoch(&many, &options(300, 700, 5000), number) {
+                batch.indices.iter().for_each(|index| {
+                    hasher.update(&index.to_le_bytes());
+                });
+                hasher.update(b"end of batch");
+            }
+        }
+        assert_eq!(hasher.finalize().to_hex()[..16], *"47d773e492058567");
+    }
 }
 
 #[test]
@@ -183,14 +249,45 @@ proptest! {
     }
 
     #[test]
+    fn weights_say_how_often_a_pair_comes_within_budget(
+        corpora in prop::collection::vec((1usize..60, 0.02f64..4.0), 1..5),
+        batch_tokens in 1usize..300,
+        window in 1usize..300,
+        number in 0u64..5,
+    ) {
+        let weights = corpora.iter().flat_map(|&(pairs, weight)| vec![weight; pairs]).collect::<Vec<_>>();
+        let lengths: Vec<_> = (0..weights.len()).map(|i| (1 + i * 7 % 11, 1 + i * 5 % 13)).collect();
+        let store = store(&lengths);
+        let options = BatchOptions { mixture: mixture(&corpora), ..options(batch_tokens, window) };
+        prop_assume!(options.mixture.pairs_an_epoch(store.len() as u64) > 0);
+        let mut seen = vec![0; weights.len()];
+        let mut counted = Padding::default();
+        for batch in epoch(&store, &options, number) {
+            prop_assert!(batch.rows > 0);
+            let fits = batch.rows * batch.target_length <= batch_tokens && batch.rows * batch.source_length <= 2 * batch_tokens;
+            prop_assert!(fits || batch.rows == 1);
+            counted.add(&batch);
+            batch.indices.iter().for_each(|&index| seen[index as usize] += 1);
+        }
+        for (times, weight) in seen.into_iter().zip(weights) {
+            prop_assert!((weight.floor() as i32..=weight.ceil() as i32).contains(&times), "{} for {}", times, weight);
+        }
+        prop_assert_eq!(measure_padding(&store, &options, number), counted);
+        prop_assert_eq!(batch_shapes(&store, &options, number).len() as u64, counted.batches);
+    }
+
+    #[test]
     fn a_resumed_stream_equals_an_uninterrupted_one(
-        lengths in prop::collection::vec((1usize..20, 1usize..20), 1..120),
+        corpora in prop::collection::vec((1usize..40, prop_oneof![Just(1.0), 0.1f64..3.0]), 1..4),
         batch_tokens in 10usize..100,
         window in 1usize..60,
         cut in 0usize..30,
     ) {
+        let pairs = corpora.iter().map(|(pairs, _)| pairs).sum();
+        let lengths: Vec<_> = (0..pairs).map(|i| (1 + i * 7 % 19, 1 + i * 11 % 17)).collect();
         let store = store(&lengths);
-        let options = options(batch_tokens, window);
+        let options = BatchOptions { mixture: mixture(&corpora), ..options(batch_tokens, window) };
+        prop_assume!(options.mixture.pairs_an_epoch(pairs as u64) > 0);
         let whole: Vec<_> = direct(&store, &options, Position::default()).take(cut + 20).collect();
         let position = if cut == 0 { Position::default() } else { whole[cut - 1].1 };
         // Through the checkpoint's JSON, and on other threads.
@@ -198,6 +295,24 @@ proptest! {
         let resumed: Vec<_> = BatchStream::new(Arc::clone(&store), options, position).take(20).collect();
         prop_assert_eq!(&whole[cut..], &resumed[..]);
     }
+}
+
+#[test]
+fn an_epoch_without_a_pair_is_passed_over() {
+    let store = store(&[(3, 3); 2]);
+    let options = BatchOptions {
+        mixture: mixture(&[(2, 0.3)]),
+        ..options(16, 8)
+    };
+    let epochs: Vec<usize> = (0..200).map(|number| epoch(&store, &options, number).len()).collect();
+    assert!(epochs.contains(&0) && epochs.contains(&1), "{epochs:?}");
+    let batches = epochs.iter().sum::<usize>();
+    let (last, after) = direct(&store, &options, Position::default()).nth(batches - 1).unwrap();
+    assert!(last.rows > 0);
+    assert_eq!(
+        after.epoch as usize,
+        1 + epochs.iter().rposition(|count| *count > 0).unwrap()
+    );
 }
 
 #[test]
@@ -253,6 +368,19 @@ fn dropout_cuts_anew_in_every_epoch_and_keeps_the_text() {
     }
     assert!(differ > 40, "{differ} of 80 were cut differently");
 
+    // A pair that is seen twice is cut twice.
+    let twice = BatchOptions {
+        mixture: mixture(&[(40, 2.0)]),
+        ..options.clone()
+    };
+    let mut cuts = vec![HashSet::new(); 40];
+    for batch in epoch(&store, &twice, 0) {
+        for (row, &index) in batch.indices.iter().enumerate() {
+            cuts[index as usize].insert(batch.source[row * batch.source_length..][..batch.source_length].to_vec());
+        }
+    }
+    assert!(cuts.iter().filter(|cuts| cuts.len() > 1).count() > 20);
+
     // Where the new cut would be too long, the old one stays.
     let resegment = Resegment {
         tokenizer,
@@ -270,5 +398,42 @@ fn dropout_cuts_anew_in_every_epoch_and_keeps_the_text() {
             .map(|&index| store.lengths(index as usize).1 + 1)
             .sum();
         assert_eq!(batch.target_tokens, tokens);
+    }
+}
+
+#[test]
+fn dropout_leaves_tags_whole() {
+    let line = "some words again and again";
+    let config = TokenizerConfig {
+        kind: TokenizerKind::Bpe,
+        vocabulary: 400,
+        shared: true,
+        pretokenized: false,
+        merges: None,
+        dropout: 1.0,
+        model: None,
+        target_model: None,
+    };
+    let pair = Ok((line.to_owned(), line.to_owned()));
+    let tokenizer = Tokenizer::train(&config, [pair], &NoProgress).unwrap();
+    let tokenizer = Arc::new(tokenizer.with_tags(vec!["<2de>".into()]));
+    let ids = tokenizer.encode(Side::Source, line);
+    let source = tagged(tokenizer.tag("<2de>"), ids.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let store = TokenStore::from_ids(&folder.path().join("store"), [(source, ids.clone())]).unwrap();
+    // As long as the text without its tag may become.
+    for max_length in [line.len() + 1, line.len()] {
+        let resegment = Resegment {
+            tokenizer: Arc::clone(&tokenizer),
+            dropout: 1.0,
+            max_length,
+        };
+        let options = options(200, 16).with_dropout(resegment);
+        let batch = &epoch(&store, &options, 0)[0];
+        let (tag, text) = tokenizer.split_tag(&batch.source[..batch.source_length - 1]);
+        assert_eq!(tag, tokenizer.tag("<2de>"));
+        assert_eq!(tokenizer.decode(Side::Source, text), line);
+        let letters = line.len() + 1;
+        assert_eq!(text.len(), if max_length < letters { ids.len() } else { letters });
     }
 }

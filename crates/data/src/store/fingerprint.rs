@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreSettings;
 use super::format::{FORMAT_VERSION, write_whole};
+use super::{StoreSettings, TrainingCorpus};
 use crate::corpus::CorpusFiles;
 use crate::error::{DataError, Result};
 use crate::progress::{Progress, Step};
@@ -41,7 +41,7 @@ struct Known {
 ///
 /// A file cannot be read, or the user wants to stop.
 pub(super) fn fingerprint_files(
-    files: &[CorpusFiles],
+    corpora: &[TrainingCorpus],
     cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<String>>> {
@@ -53,10 +53,10 @@ pub(super) fn fingerprint_files(
         .unwrap_or_default();
     let mut learnt = false;
 
-    let mut hashes = Vec::with_capacity(files.len());
-    for corpus in files {
+    let mut hashes = Vec::with_capacity(corpora.len());
+    for corpus in corpora {
         let mut of_corpus = Vec::new();
-        for path in corpus.paths() {
+        for path in corpus.files.paths() {
             let name = std::fs::canonicalize(path).map_err(|error| DataError::io("read", path, error))?;
             let name = name.to_string_lossy().into_owned();
             let before = state(path)?;
@@ -121,9 +121,10 @@ fn hash_file(path: &Path, bytes: u64, progress: &dyn Progress) -> Result<String>
     }
 }
 
-/// The name of the store of these corpora: 32 hexadecimal digits.
+/// The name of the store of these corpora: 32 hexadecimal digits. Weights are no part of it: they change the order of
+/// batches, not the store.
 pub(super) fn store_key(
-    files: &[CorpusFiles],
+    corpora: &[TrainingCorpus],
     hashes: &[Vec<String>],
     tokenizer: &str,
     settings: &StoreSettings,
@@ -132,7 +133,7 @@ pub(super) fn store_key(
         "store {FORMAT_VERSION}\ntokenizer {tokenizer}\nmax_length {}\ndeduplicate {}\n",
         settings.max_length, settings.deduplicate
     );
-    for (corpus, hashes) in files.iter().zip(hashes) {
+    for (corpus, hashes) in corpora.iter().zip(hashes) {
         // The ending decides how a file is read.
         let ending = |path: &Path| {
             let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
@@ -142,12 +143,15 @@ pub(super) fn store_key(
                 "plain".into()
             }
         };
-        text.push_str(match corpus {
+        text.push_str(match corpus.files {
             CorpusFiles::Aligned { .. } => "aligned",
             CorpusFiles::Tsv(_) => "tsv",
         });
-        for (path, hash) in corpus.paths().into_iter().zip(hashes) {
+        for (path, hash) in corpus.files.paths().into_iter().zip(hashes) {
             text.push_str(&format!(" {}:{hash}", ending(path)));
+        }
+        if let Some(tag) = &corpus.tag {
+            text.push_str(&format!(" tag {tag}"));
         }
         text.push('\n');
     }

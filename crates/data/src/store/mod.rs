@@ -26,7 +26,7 @@ pub use report::{CorpusReport, DataReport, FileEntry, LeftOut};
 use crate::corpus::{CorpusFiles, Pair, is_blank, read_pairs};
 use crate::error::{DataError, Result};
 use crate::progress::{Progress, Step};
-use crate::tokenizer::{Side, Tokenizer};
+use crate::tokenizer::{Side, Tokenizer, tagged};
 use format::{Manifest, Reader, Writer};
 
 /// Pairs tokenised at a time: enough for all cores, little enough to stay small.
@@ -36,11 +36,33 @@ const CHUNK_BYTES: usize = 4 << 20;
 /// What decides which pairs are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// Longest side in tokens, end-of-sentence token not counted.
+    /// Longest side in tokens, tag and end-of-sentence token not counted.
     pub max_length: usize,
-    /// Leave out a pair whose two sides were seen before, in any of the corpora. Costs memory: a hash of 16 bytes for
+    /// Leave out a pair whose two sides were seen before, in any of the corpora with the same tag. Costs memory: a hash of 16 bytes for
     /// each pair, while the store is built.
     pub deduplicate: bool,
+}
+
+/// A corpus to train on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingCorpus {
+    /// Its files.
+    pub files: CorpusFiles,
+    /// The tag that every source begins with, one of the tokenizer's.
+    pub tag: Option<String>,
+    /// How often each pair is seen an epoch, on average. The store holds it once all the same.
+    pub weight: f64,
+}
+
+impl From<CorpusFiles> for TrainingCorpus {
+    /// Seen once an epoch, without a tag.
+    fn from(files: CorpusFiles) -> Self {
+        Self {
+            files,
+            tag: None,
+            weight: 1.0,
+        }
+    }
 }
 
 /// Tokenised pairs, mapped into memory.
@@ -60,27 +82,27 @@ impl TokenStore {
     /// stop; an unfinished store is removed.
     pub fn build_or_open(
         folder: &Path,
-        files: &[CorpusFiles],
+        corpora: &[TrainingCorpus],
         tokenizer: &Tokenizer,
         settings: &StoreSettings,
         progress: &dyn Progress,
     ) -> Result<(Self, DataReport)> {
         std::fs::create_dir_all(folder).map_err(|error| DataError::io("create", folder, error))?;
-        let hashes = fingerprint_files(files, Some(folder), progress)?;
-        let fingerprint = fingerprint::store_key(files, &hashes, &tokenizer.fingerprint(), settings);
+        let hashes = fingerprint_files(corpora, Some(folder), progress)?;
+        let fingerprint = fingerprint::store_key(corpora, &hashes, &tokenizer.fingerprint(), settings);
         let place = folder.join(&fingerprint);
 
         match Reader::open(&place) {
             Ok(Some((reader, mut manifest))) => {
-                // The fingerprint knows contents, not names: the same text may have moved.
-                manifest.report.rename_files(files);
+                // The fingerprint knows neither names nor weights: the same text may have moved, or count for more.
+                manifest.report.describe(corpora);
                 return Ok((Self { reader }, manifest.report));
             }
             Ok(None) => {}
             Err(fault) => tracing::warn!("the token store {} is built anew: {fault}", place.display()),
         }
         let build = Build {
-            files,
+            corpora,
             hashes: &hashes,
             tokenizer,
             settings,
@@ -145,7 +167,7 @@ impl TokenStore {
 
 /// A store in the making.
 struct Build<'a> {
-    files: &'a [CorpusFiles],
+    corpora: &'a [TrainingCorpus],
     hashes: &'a [Vec<String>],
     tokenizer: &'a Tokenizer,
     settings: &'a StoreSettings,
@@ -166,19 +188,19 @@ impl Build<'_> {
         };
         let mut seen = self.settings.deduplicate.then(HashSet::new);
 
-        let paths = self.files.iter().flat_map(CorpusFiles::paths);
+        let paths = self.corpora.iter().flat_map(|corpus| corpus.files.paths());
         let bytes = paths
             .map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()))
             .sum();
         let step = Step::begin(progress, "tokenising", Some(bytes));
-        for (files, hashes) in self.files.iter().zip(self.hashes) {
-            let corpus = self.corpus(files, hashes, &mut writer, seen.as_mut(), &step)?;
+        for (corpus, hashes) in self.corpora.iter().zip(self.hashes) {
+            let corpus = self.corpus(corpus, hashes, &mut writer, seen.as_mut(), &step)?;
             report.add(corpus);
         }
         drop(step);
 
         (report.source_tokens, report.target_tokens) = writer.tokens();
-        report.check_kept(self.files)?;
+        report.check_kept(self.corpora)?;
         let built = writer.finish(report)?;
         format::publish(&built, place)?;
         Reader::open(place)?.ok_or_else(|| vanished(place))
@@ -186,13 +208,18 @@ impl Build<'_> {
 
     fn corpus(
         &self,
-        files: &CorpusFiles,
+        corpus: &TrainingCorpus,
         hashes: &[String],
         writer: &mut Writer,
         mut seen: Option<&mut HashSet<u128>>,
         step: &Step,
     ) -> Result<CorpusReport> {
-        let mut pairs = read_pairs(files)?;
+        let tag = corpus
+            .tag
+            .as_deref()
+            .map(|tag| tag_id(self.tokenizer, tag))
+            .transpose()?;
+        let mut pairs = read_pairs(&corpus.files)?;
         let mut left_out = LeftOut::default();
         let (mut lines, mut kept, mut bytes_told) = (0, 0, 0);
         loop {
@@ -203,7 +230,7 @@ impl Build<'_> {
             lines += chunk.len() as u64;
             let wanted: Vec<Pair> = chunk
                 .into_iter()
-                .filter(|pair| left_out.admits(pair, seen.as_deref_mut()))
+                .filter(|pair| left_out.admits(pair, tag, seen.as_deref_mut()))
                 .collect();
             // Tokenised on all cores, written in the order of the corpus.
             let tokenised: Vec<(Vec<u32>, Vec<u32>)> = wanted
@@ -211,9 +238,9 @@ impl Build<'_> {
                 .with_min_len(16)
                 .map(|pair| self.encode(pair))
                 .collect();
-            for (source, target) in &tokenised {
+            for (source, target) in tokenised {
                 if left_out.admits_tokens(source.len(), target.len(), self.settings.max_length) {
-                    writer.push(source, target)?;
+                    writer.push(&tagged(tag, source), &target)?;
                     kept += 1;
                 }
             }
@@ -225,6 +252,8 @@ impl Build<'_> {
         let files = entries.map(|(file, hash)| FileEntry::new(file, hash.clone())).collect();
         Ok(CorpusReport {
             files,
+            tag: corpus.tag.clone(),
+            weight: corpus.weight,
             lines,
             kept,
             left_out,
@@ -241,12 +270,12 @@ impl Build<'_> {
 
 impl LeftOut {
     /// Whether a pair goes on to the tokenizer; counts the reason if not.
-    fn admits(&mut self, pair: &Pair, seen: Option<&mut HashSet<u128>>) -> bool {
+    fn admits(&mut self, pair: &Pair, tag: Option<u32>, seen: Option<&mut HashSet<u128>>) -> bool {
         let reason = match (is_blank(&pair.source), is_blank(&pair.target)) {
             (true, true) => &mut self.empty_both,
             (true, false) => &mut self.empty_source,
             (false, true) => &mut self.empty_target,
-            (false, false) if seen.is_some_and(|seen| !seen.insert(pair_hash(pair))) => &mut self.duplicate,
+            (false, false) if seen.is_some_and(|seen| !seen.insert(pair_hash(pair, tag))) => &mut self.duplicate,
             (false, false) => return true,
         };
         *reason += 1;
@@ -268,15 +297,28 @@ impl LeftOut {
     }
 }
 
-/// The two sides with their border, in 16 bytes: among 10^9 pairs, a chance of 10^-21 that two different ones agree.
-fn pair_hash(pair: &Pair) -> u128 {
+/// Tag and two sides with their border, in 16 bytes: among 10^9 pairs, a chance of 10^-21 that two different ones agree.
+fn pair_hash(pair: &Pair, tag: Option<u32>) -> u128 {
     let mut hasher = blake3::Hasher::new();
+    // No tag has the id 0.
+    hasher.update(&tag.unwrap_or(0).to_le_bytes());
     hasher.update(&(pair.source.len() as u64).to_le_bytes());
     hasher.update(pair.source.as_bytes());
     hasher.update(pair.target.as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     u128::from_le_bytes(bytes)
+}
+
+fn tag_id(tokenizer: &Tokenizer, tag: &str) -> Result<u32> {
+    tokenizer.tag(tag).ok_or_else(|| DataError::Setting {
+        key: "data.train".into(),
+        message: format!(
+            "the tag {tag} is not in the tokenizer, which knows {:?}",
+            tokenizer.tags()
+        ),
+        hint: "start over with --fresh: another tag needs another vocabulary".into(),
+    })
 }
 
 fn next_chunk(pairs: &mut impl Iterator<Item = Result<Pair>>) -> Result<Vec<Pair>> {

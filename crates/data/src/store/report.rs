@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::{CorpusFiles, FileReport};
+use super::TrainingCorpus;
+use crate::batch::Mixture;
+use crate::corpus::FileReport;
 use crate::error::{DataError, Result};
 
 /// The training data as a whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataReport {
     /// Names the content: files, tokenizer, settings.
     pub fingerprint: String,
@@ -14,7 +16,7 @@ pub struct DataReport {
     pub lines: u64,
     /// Pairs that are trained on.
     pub kept: u64,
-    /// Source tokens of the kept pairs, end-of-sentence tokens not counted.
+    /// Source tokens of the kept pairs, tags counted, end-of-sentence tokens not.
     pub source_tokens: u64,
     /// Target tokens of the kept pairs, end-of-sentence tokens not counted.
     pub target_tokens: u64,
@@ -25,16 +27,30 @@ pub struct DataReport {
 }
 
 /// One corpus. `lines = kept + left_out.total()`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CorpusReport {
     /// Its files: source and target, or one TSV file.
     pub files: Vec<FileEntry>,
+    /// The tag that its sources begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// How often each of its pairs is seen an epoch, on average.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub weight: f64,
     /// Its lines.
     pub lines: u64,
     /// Pairs kept.
     pub kept: u64,
     /// Pairs left out, by reason.
     pub left_out: LeftOut,
+}
+
+fn once() -> f64 {
+    1.0
+}
+
+fn is_once(weight: &f64) -> bool {
+    *weight == once()
 }
 
 /// One file of a corpus.
@@ -104,6 +120,13 @@ impl std::fmt::Display for LeftOut {
     }
 }
 
+impl CorpusReport {
+    /// Whether neither weight nor tag sets it apart.
+    pub fn is_plain(&self) -> bool {
+        is_once(&self.weight) && self.tag.is_none()
+    }
+}
+
 impl DataReport {
     pub(super) fn add(&mut self, corpus: CorpusReport) {
         self.lines += corpus.lines;
@@ -112,20 +135,26 @@ impl DataReport {
         self.corpora.push(corpus);
     }
 
-    /// The report was written for the same contents, perhaps under other names.
-    pub(super) fn rename_files(&mut self, files: &[CorpusFiles]) {
-        for (corpus, files) in self.corpora.iter_mut().zip(files) {
-            for (entry, path) in corpus.files.iter_mut().zip(files.paths()) {
+    /// How often its pairs are seen.
+    pub fn mixture(&self) -> Mixture {
+        Mixture::new(self.corpora.iter().map(|corpus| (corpus.kept, corpus.weight)))
+    }
+
+    /// The report was written for the same contents, perhaps under other names and with other weights.
+    pub(super) fn describe(&mut self, corpora: &[TrainingCorpus]) {
+        for (report, corpus) in self.corpora.iter_mut().zip(corpora) {
+            report.weight = corpus.weight;
+            for (entry, path) in report.files.iter_mut().zip(corpus.files.paths()) {
                 entry.file.path = path.to_owned();
             }
         }
     }
 
-    pub(super) fn check_kept(&self, files: &[CorpusFiles]) -> Result<()> {
+    pub(super) fn check_kept(&self, corpora: &[TrainingCorpus]) -> Result<()> {
         if self.kept > 0 {
             return Ok(());
         }
-        let first = files.iter().flat_map(CorpusFiles::paths).next();
+        let first = corpora.iter().flat_map(|corpus| corpus.files.paths()).next();
         Err(DataError::Content {
             path: first.map(Into::into).unwrap_or_default(),
             line: None,

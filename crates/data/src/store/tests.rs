@@ -46,7 +46,12 @@ impl Bench {
     }
 
     fn build(&self, files: &[CorpusFiles], settings: &StoreSettings) -> Result<(TokenStore, DataReport)> {
-        TokenStore::build_or_open(&self.stores(), files, &self.tokenizer, settings, &NoProgress)
+        let corpora: Vec<TrainingCorpus> = files.iter().cloned().map(Into::into).collect();
+        self.build_corpora(&corpora, settings)
+    }
+
+    fn build_corpora(&self, corpora: &[TrainingCorpus], settings: &StoreSettings) -> Result<(TokenStore, DataReport)> {
+        TokenStore::build_or_open(&self.stores(), corpora, &self.tokenizer, settings, &NoProgress)
     }
 
     fn text(&self, store: &TokenStore) -> Vec<(String, String)> {
@@ -122,6 +127,69 @@ fn several_corpora_are_joined() {
     );
 }
 
+#[test]
+fn a_tag_stands_before_every_source_of_its_corpus() {
+    let mut bench = Bench::new("a b\n\na b a b a b\na b a b a b a\n", "A\nB\nA\nB\n");
+    bench.tokenizer = bench.tokenizer.with_tags(vec!["<x>".into(), "<y>".into()]);
+    let corpora = [None, Some("<y>"), Some("<x>"), Some("<y>")].map(|tag| TrainingCorpus {
+        files: bench.files(),
+        tag: tag.map(str::to_owned),
+        weight: 1.0,
+    });
+    let deduplicate = StoreSettings {
+        deduplicate: true,
+        ..SETTINGS
+    };
+    let (store, report) = bench.build_corpora(&corpora, &deduplicate).unwrap();
+    // Six tokens and the tag are kept where six are the most, and the same pair with another tag is another pair.
+    let kept: Vec<u64> = report.corpora.iter().map(|corpus| corpus.kept).collect();
+    assert_eq!((kept, report.left_out.too_long), (vec![2, 2, 2, 0], 3));
+    let tags = |index| bench.tokenizer.split_tag(&store.source(index)).0;
+    let [x, y] = ["<x>", "<y>"].map(|tag| bench.tokenizer.tag(tag));
+    assert_eq!((0..6).map(tags).collect::<Vec<_>>(), [None, None, y, y, x, x]);
+    assert_eq!(store.lengths(3), (7, 1));
+    assert_eq!(report.source_tokens, 3 * (2 + 6) + 4);
+    assert_eq!(bench.text(&store)[2], ("a b".into(), "A".into()));
+
+    let unknown = TrainingCorpus {
+        tag: Some("<z>".into()),
+        ..bench.files().into()
+    };
+    let error = bench.build_corpora(&[unknown], &SETTINGS).err().unwrap().to_string();
+    assert!(
+        error.starts_with("data.train: the tag <z> is not in the tokenizer"),
+        "{error}"
+    );
+}
+
+#[test]
+fn tags_make_another_store_and_weights_do_not() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let tagged = Bench {
+        tokenizer: Bench::new("a\nb\n", "A\nB\n").tokenizer.with_tags(vec!["<x>".into()]),
+        ..bench
+    };
+    let build = |tag: Option<&str>, weight| {
+        let corpus = TrainingCorpus {
+            files: tagged.files(),
+            tag: tag.map(str::to_owned),
+            weight,
+        };
+        tagged.build_corpora(&[corpus], &SETTINGS).unwrap().1
+    };
+    let (plain, weighted) = (build(None, 1.0), build(None, 2.5));
+    assert_eq!(plain.fingerprint, weighted.fingerprint);
+    assert_eq!((plain.corpora[0].weight, weighted.corpora[0].weight), (1.0, 2.5));
+    assert_eq!(weighted.mixture().pairs_an_epoch(2), 5);
+    let report = build(Some("<x>"), 1.0);
+    assert_ne!(report.fingerprint, plain.fingerprint);
+    assert_eq!(report.corpora[0].tag.as_deref(), Some("<x>"));
+    // What a run without weights and tags has in its data.json is what it always was.
+    let json = serde_json::to_string(&plain).unwrap();
+    assert!(!json.contains("weight") && !json.contains("tag"), "{json}");
+    assert_eq!(serde_json::from_str::<DataReport>(&json).unwrap(), plain);
+}
+
 /// Remembers the labels of the steps begun.
 #[derive(Default)]
 struct Labels(Mutex<Vec<String>>);
@@ -148,9 +216,9 @@ fn a_second_start_opens_what_the_first_built() {
     }
     let start = |files: &CorpusFiles| {
         let labels = Labels::default();
-        let files = std::slice::from_ref(files);
+        let corpora = [files.clone().into()];
         let (_, report) =
-            TokenStore::build_or_open(&bench.stores(), files, &bench.tokenizer, &SETTINGS, &labels).unwrap();
+            TokenStore::build_or_open(&bench.stores(), &corpora, &bench.tokenizer, &SETTINGS, &labels).unwrap();
         (report, labels.0.into_inner().unwrap())
     };
     let (first, steps) = start(&bench.files());
@@ -270,7 +338,8 @@ fn no_pair_left_is_an_error_with_the_reasons() {
 fn a_folder_that_cannot_be_made_is_named() {
     let bench = Bench::new("a\n", "A\n");
     let blocked = bench.folder.path().join("c.a").join(".store");
-    let result = TokenStore::build_or_open(&blocked, &[bench.files()], &bench.tokenizer, &SETTINGS, &NoProgress);
+    let corpora = [bench.files().into()];
+    let result = TokenStore::build_or_open(&blocked, &corpora, &bench.tokenizer, &SETTINGS, &NoProgress);
     assert!(result.err().unwrap().to_string().starts_with("cannot create "));
 }
 

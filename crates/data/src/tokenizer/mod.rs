@@ -6,12 +6,16 @@
 //! bpe          words to sub-words and back, BPE-dropout    (Provilkov et al. 2020, arXiv:1910.13267)
 //! lexicon      whole words or single characters
 //! sentencepiece  a model that the user brings
+//! tags         tokens in front of a source that no text becomes
 //! saved        tokenizer.json
 //! ```
 //!
 //! Ids 0 to 3 are the special tokens of every kind, and no text ever becomes 0, 2 or 3: the spellings `<pad>`, `<s>`
 //! and `</s>` in a corpus are ordinary text. Only `words`, `chars` and `sentencepiece` can give [`UNK`]; `bpe` falls
 //! back to bytes instead.
+//!
+//! Tags have ids of their own behind all others of the source side. No text becomes one, so that `<2de>` in a corpus is
+//! ordinary text too.
 
 mod bpe;
 mod cache;
@@ -21,6 +25,9 @@ mod lexicon;
 mod saved;
 mod sentencepiece;
 mod split;
+mod tags;
+
+pub use tags::tagged;
 
 use std::fmt;
 use std::path::Path;
@@ -42,7 +49,7 @@ pub const BOS: u32 = 2;
 pub const EOS: u32 = 3;
 
 /// How the special tokens are written in pictures and logs, by id.
-const SPECIALS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
+pub(crate) const SPECIALS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
 /// Number of special tokens: the first id that text can have.
 const FIRST: u32 = SPECIALS.len() as u32;
 
@@ -59,6 +66,8 @@ pub enum Side {
 pub struct Tokenizer {
     /// One model where both sides share it, else the source side's and the target side's.
     models: Vec<Model>,
+    /// In the order of their ids.
+    tags: Vec<String>,
 }
 
 /// What turns the text of a side into ids.
@@ -123,7 +132,7 @@ impl Tokenizer {
                 .map(|path| Ok(Model::SentencePiece(Box::new(SentencePiece::read(path)?))))
                 .collect::<Result<Vec<_>>>(),
         }?;
-        let tokenizer = Self { models };
+        let tokenizer = Self { models, tags: vec![] };
         tracing::debug!(?tokenizer, "tokenizer is ready");
         Ok(tokenizer)
     }
@@ -151,9 +160,9 @@ impl Tokenizer {
         blake3::hash(&self.to_bytes()).to_hex().to_string()
     }
 
-    /// Number of ids of a side, special tokens included: every id of that side is below it.
+    /// Number of ids of a side, special tokens and tags included: every id of that side is below it.
     pub fn vocabulary_size(&self, side: Side) -> usize {
-        self.model(side).size()
+        self.model(side).size() + self.tags_of(side).len()
     }
 
     /// Whether both sides have one vocabulary, so that equal ids mean equal pieces.
@@ -182,8 +191,10 @@ impl Tokenizer {
         }
     }
 
-    /// The text of ids. Special tokens are left out, except [`UNK`] and ids that do not exist, which become `<unk>`.
+    /// The text of ids. Special tokens and tags are left out, except [`UNK`] and ids that do not exist, which become
+    /// `<unk>`.
     pub fn decode(&self, side: Side, ids: &[u32]) -> String {
+        let ids = &self.without_tags(side, ids);
         match self.model(side) {
             Model::Bpe(bpe) => bpe.decode(ids),
             Model::Words(words) => words.decode(ids),
@@ -207,6 +218,9 @@ impl Tokenizer {
         if let Some(special) = SPECIALS.get(id as usize) {
             return Some(special);
         }
+        if let Some(tag) = self.tag_of(side, id) {
+            return Some(tag);
+        }
         let index = (id - FIRST) as usize;
         match self.model(side) {
             Model::Bpe(bpe) => bpe.piece(index),
@@ -224,7 +238,7 @@ impl Tokenizer {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        saved::to_bytes(&self.models)
+        saved::to_bytes(&self.models, &self.tags)
     }
 }
 
@@ -257,6 +271,7 @@ impl fmt::Debug for Tokenizer {
             .field("shared", &self.is_shared())
             .field("source", &self.vocabulary_size(Side::Source))
             .field("target", &self.vocabulary_size(Side::Target))
+            .field("tags", &self.tags)
             .finish()
     }
 }

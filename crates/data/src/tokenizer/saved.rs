@@ -3,6 +3,8 @@
 //! The pieces stand in it as the text they mean, so a space is a space and nothing needs a marker; the ids follow from
 //! their order. A checksum tells a file that was damaged or edited from one that was not, because ids that shift by
 //! one place would otherwise turn a good model's output into noise.
+//!
+//! Tags make it version 2, which programs that know none refuse; without tags it is version 1, as it always was.
 
 use std::fs;
 use std::io::Write;
@@ -18,6 +20,7 @@ use crate::{DataError, Result};
 
 const FORMAT: &str = "EmberNMT tokenizer";
 const VERSION: u32 = 1;
+const VERSION_WITH_TAGS: u32 = 2;
 const HINT: &str = "copy tokenizer.json anew from where the model was trained, or delete it and train again";
 
 /// What every version has.
@@ -31,10 +34,13 @@ struct Header {
 struct File {
     format: String,
     version: u32,
-    /// blake3 of `sides` as JSON.
+    /// blake3 of `sides` as JSON, and of `tags` where there are some.
     checksum: String,
     /// One model for both sides, or the source side's and the target side's.
     sides: Vec<Saved>,
+    /// In the order of their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,13 +63,14 @@ enum Saved {
     },
 }
 
-pub(super) fn to_bytes(models: &[Model]) -> Vec<u8> {
+pub(super) fn to_bytes(models: &[Model], tags: &[String]) -> Vec<u8> {
     let sides: Vec<_> = models.iter().map(Saved::of).collect();
     let file = File {
         format: FORMAT.to_owned(),
-        version: VERSION,
-        checksum: checksum(&sides),
+        version: version(tags),
+        checksum: checksum(&sides, tags),
         sides,
+        tags: tags.to_vec(),
     };
     let mut bytes = json(&file);
     bytes.push(b'\n');
@@ -123,14 +130,14 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer, String> {
     if header.format != FORMAT {
         return Err(format!("format {:?} is not {FORMAT:?}", header.format));
     }
-    if header.version != VERSION {
+    if ![VERSION, VERSION_WITH_TAGS].contains(&header.version) {
         return Err(format!(
-            "format version {} is not the {VERSION} that this program reads",
+            "format version {} is none of {VERSION} and {VERSION_WITH_TAGS}, which this program reads",
             header.version
         ));
     }
     let file: File = serde_json::from_slice(bytes).map_err(|error| format!("is damaged ({error})"))?;
-    if file.checksum != checksum(&file.sides) {
+    if file.checksum != checksum(&file.sides, &file.tags) || file.version != version(&file.tags) {
         return Err("was changed after it was written: its content does not match its checksum".to_owned());
     }
     if !matches!(file.sides.len(), 1 | 2) {
@@ -144,11 +151,21 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer, String> {
         .into_iter()
         .map(Saved::into_model)
         .collect::<Result<_, _>>()?;
-    Ok(Tokenizer { models })
+    let tags = file.tags;
+    Ok(Tokenizer { models, tags })
 }
 
-fn checksum(sides: &[Saved]) -> String {
-    blake3::hash(&json(&sides)).to_hex().to_string()
+fn version(tags: &[String]) -> u32 {
+    if tags.is_empty() { VERSION } else { VERSION_WITH_TAGS }
+}
+
+fn checksum(sides: &[Saved], tags: &[String]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&json(&sides));
+    if !tags.is_empty() {
+        hasher.update(&json(&tags));
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// These types hold strings, lists and flags alone, which JSON can always express.

@@ -6,12 +6,14 @@
 //! learnt     what is learnt from a corpus
 //! saved      tokenizers in files
 //! settings   what is refused
+//! tags       tokens that no text becomes
 //! ```
 
 mod learnt;
 mod samples;
 mod saved;
 mod settings;
+mod tags;
 mod text;
 
 use super::*;

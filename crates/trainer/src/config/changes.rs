@@ -3,17 +3,19 @@
 //! Weights and optimizer go on only in the same model, over the same tokens, in the same order of batches. All else may
 //! change, and the log says so.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Config;
 
-/// Keys, and all below them, that a resumed run must share with its beginning, and why. The training text itself is held
-/// to its fingerprint, wherever it lies.
-const FIXED: [(&str, &str); 12] = [
+/// Keys, and all below them, that a resumed run must share with its beginning, and why; `[]` is any number in brackets.
+/// The training text itself is held to its fingerprint, wherever it lies.
+const FIXED: [(&str, &str); 14] = [
     ("model", MODEL),
     ("tokenizer", TOKENS),
     ("data.source", TOKENS),
     ("data.target", TOKENS),
+    ("data.train[].tag", TOKENS),
+    ("data.train[].weight", ORDER),
     ("data.max_length", ORDER),
     ("data.deduplicate", ORDER),
     ("seed", ORDER),
@@ -76,15 +78,34 @@ fn lines(differences: &[Difference]) -> String {
 /// # Errors
 /// A change with which the run would not be the same run: see the module's beginning.
 pub fn compare_for_resume(old: &Config, new: &Config) -> Result<Vec<String>, ResumeError> {
-    let value = |config: &Config| serde_json::to_value(config).expect("a config has a form in JSON");
     let mut differences = vec![];
-    compare(String::new(), Some(&value(old)), Some(&value(new)), &mut differences);
+    compare(
+        String::new(),
+        Some(&to_json(old)),
+        Some(&to_json(new)),
+        &mut differences,
+    );
     let (refused, allowed): (Vec<_>, Vec<_>) = differences.into_iter().partition(|found| !found.reason.is_empty());
     if refused.is_empty() {
         Ok(allowed.iter().map(Difference::to_string).collect())
     } else {
         Err(ResumeError { differences: refused })
     }
+}
+
+/// The config with each training corpus in full, its weight among it, in whatever form it is written.
+fn to_json(config: &Config) -> Value {
+    let mut value = serde_json::to_value(config).expect("a config has a form in JSON");
+    let corpora = config.data.train.as_slice().iter().map(|corpus| {
+        let mut table = match serde_json::to_value(corpus) {
+            Ok(Value::Object(table)) => table,
+            _ => Map::from_iter([("path".into(), corpus.path.to_string_lossy().into())]),
+        };
+        table.insert("weight".into(), corpus.weight.into());
+        Value::Object(table)
+    });
+    value["data"]["train"] = corpora.collect();
+    value
 }
 
 fn compare(key: String, old: Option<&Value>, new: Option<&Value>, differences: &mut Vec<Difference>) {
@@ -103,11 +124,19 @@ fn compare(key: String, old: Option<&Value>, new: Option<&Value>, differences: &
         }
         return;
     }
+    if let (Some(Value::Array(old)), Some(Value::Array(new))) = (old, new) {
+        for index in 0..old.len().max(new.len()) {
+            compare(format!("{key}[{index}]"), old.get(index), new.get(index), differences);
+        }
+        return;
+    }
     let text = |value: Option<&Value>| value.map(Value::to_string);
+    let general = without_numbers(&key);
     let reason = FIXED
         .iter()
         .find(|(fixed, _)| {
-            key.strip_prefix(fixed)
+            general
+                .strip_prefix(fixed)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
         .map_or("", |(_, reason)| reason);
@@ -117,4 +146,15 @@ fn compare(key: String, old: Option<&Value>, new: Option<&Value>, differences: &
         key,
         reason,
     });
+}
+
+/// `data.train[].tag` for `data.train[12].tag`.
+fn without_numbers(key: &str) -> String {
+    let mut inside = false;
+    key.chars()
+        .filter(|character| {
+            inside = *character != ']' && (inside || *character == '[');
+            !inside || *character == '['
+        })
+        .collect()
 }

@@ -96,7 +96,7 @@ impl From<ember_model::config::ModelConfigError> for ConfigError {
 impl From<ember_data::DataError> for ConfigError {
     fn from(error: ember_data::DataError) -> Self {
         match error {
-            ember_data::DataError::Setting { key, message, hint } => Self::invalid(key, message, &hint),
+            ember_data::DataError::Setting { key, message, hint } => Self::invalid(&key, message, &hint),
             other => {
                 let text = other.to_string();
                 let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));

@@ -12,7 +12,7 @@ impl Tree<'_> {
     /// Adds file and line, or the override, to a fault of a value. A key that is not in the file has the line of its
     /// section.
     pub(super) fn locate(&self, error: ConfigError) -> ConfigError {
-        let path: Vec<String> = error.key.split('.').map(Into::into).collect();
+        let path = keys(&error.key);
         let found = self.find(&path);
         let (place, excerpt) = self.place(found.or_else(|| self.find(&path[..1])), found.is_none());
         ConfigError {
@@ -48,11 +48,6 @@ impl Tree<'_> {
                     false,
                 )
             }
-            Kind::Other(message) if message.contains("untagged enum Paths") => (
-                format!("{} is not a path or a list of paths", dotted(&path)),
-                "put it in quotes".into(),
-                false,
-            ),
             Kind::Other(message) => {
                 let (message, hint) = message.split_once("\nhint: ").unwrap_or((&message, ""));
                 (format!("{}: {message}", dotted(&path)), hint.to_string(), false)
@@ -178,6 +173,14 @@ fn in_words(name: &str) -> &str {
             .find_map(|kind| other.strip_prefix(kind))
             .unwrap_or(other),
     }
+}
+
+/// The keys data, train, 1 of `data.train[1]`.
+fn keys(dotted: &str) -> Vec<String> {
+    let names = dotted.split(['.', '[']);
+    names
+        .map(|name| name.strip_suffix(']').unwrap_or(name).to_owned())
+        .collect()
 }
 
 /// `data.train[1]` for the keys data, train, 1.

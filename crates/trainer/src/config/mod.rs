@@ -104,9 +104,10 @@ impl Config {
     fn resolve_paths(&mut self, file: &Path) {
         let folder = file.parent().unwrap_or(Path::new(""));
         let resolve = |path: &mut PathBuf| *path = clean(&folder.join(&*path));
-        self.data.train.as_mut_slice().iter_mut().for_each(resolve);
-        resolve(&mut self.data.valid);
-        self.data.test.values_mut().for_each(resolve);
+        let data = &mut self.data;
+        let corpora = data.train.as_mut_slice().iter_mut().chain(data.valid.as_mut_slice());
+        let corpora = corpora.chain(data.test.values_mut());
+        corpora.for_each(|corpus| resolve(&mut corpus.path));
         self.tokenizer.model.iter_mut().for_each(resolve);
         self.tokenizer.target_model.iter_mut().for_each(resolve);
     }

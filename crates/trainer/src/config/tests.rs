@@ -1,3 +1,5 @@
+use ember_data::config::CorpusConfig;
+
 use super::*;
 use crate::duration::{Duration, Unit};
 use ember_model::config::Rates;
@@ -63,10 +65,10 @@ fn paths_are_taken_from_the_folder_of_the_file() {
     let data = small().data;
     assert_eq!(
         data.train.as_slice(),
-        [Path::new("/home/user/data/train"), Path::new("/corpora/more")]
+        ["/home/user/data/train", "/corpora/more"].map(CorpusConfig::new)
     );
-    assert_eq!(data.valid, Path::new("/home/user/data/valid"));
-    assert_eq!(data.test["test2016"], Path::new("/home/user/data/test2016"));
+    assert_eq!(data.valid.as_slice(), [CorpusConfig::new("/home/user/data/valid")]);
+    assert_eq!(data.test["test2016"], CorpusConfig::new("/home/user/data/test2016"));
     assert_eq!(clean(Path::new("/../a/../../b")), Path::new("/b"));
     assert!(clean(Path::new("a")).is_absolute());
 }
@@ -141,7 +143,10 @@ fn overrides_are_toml_or_bare_words() {
         }
     );
     assert_eq!(config.validation.metric, Metric::Chrf);
-    assert_eq!(config.data.train.as_slice(), [Path::new("/home/user/configs/only")]);
+    assert_eq!(
+        config.data.train.as_slice(),
+        [CorpusConfig::new("/home/user/configs/only")]
+    );
     assert_eq!(config.model.dropout, Rates::from(0.0));
     assert!(!config.tokenizer.shared);
     assert_eq!(read(SMALL, &["name=2026-11-21"]).unwrap().name, "2026-11-21");
@@ -230,7 +235,37 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("[training]\nstop_after = \"8000u\"", "", &[]),
     ("train = [\"../data/train\", \"/corpora/more\"]", "train = 5", &[]),
     ("train = [\"../data/train\", \"/corpora/more\"]", "train = []", &[]),
-    ("valid = \"../data/./valid\"", "valid = [\"a\"]", &[]),
+    ("valid = \"../data/./valid\"", "valid = []", &[]),
+    (
+        "valid = \"../data/./valid\"",
+        "valid = { path = \"a\", weight = 2 }",
+        &[],
+    ),
+    (
+        "valid = \"../data/./valid\"",
+        "valid = { path = \"a\", tag = \"<t>\" }",
+        &[],
+    ),
+    ("\"/corpora/more\"", "5", &[]),
+    ("\"/corpora/more\"", "{ weight = 2 }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", wieght = 2 }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", weight = \"2\" }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", weight = 0 }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", weight = nan }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", weight = 1e9 }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", tag = \"2de\" }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", tag = \"<2 de>\" }", &[]),
+    ("\"/corpora/more\"", "{ path = \"a\", target = \"en\" }", &[]),
+    (
+        "train = [\"../data/train\", \"/corpora/more\"]",
+        "train = { path = \"a\", tag = \"<t>\" }",
+        &[],
+    ),
+    (
+        "train = [\"../data/train\", \"/corpora/more\"]\nvalid = \"../data/./valid\"\ntest = { test2016 = \"../data/test2016\" }",
+        "train = { path = \"a\", tag = \"<t>\" }\nvalid = { path = \"a\", tag = \"<t>\" }\ntest.b = { path = \"b\", tag = \"<u>\" }",
+        &[],
+    ),
     ("{ test2016 = \"../data/test2016\" }", "\"../data/test2016\"", &[]),
     ("target = \"de\"", "target = \"en\"", &[]),
     ("kind = \"bpe\"", "kind = \"bpee\"", &[]),
@@ -285,10 +320,10 @@ fn a_path_that_is_not_utf_8_is_told() {
     use std::os::unix::ffi::OsStrExt;
     let file = Path::new(std::ffi::OsStr::from_bytes(b"/home/caf\xe9/configs/x.toml"));
     let error = Config::from_toml(SMALL, file, &[]).unwrap_err();
-    assert_eq!(error.key, "data.train");
+    assert_eq!(error.key, "data.train[0]");
     assert_eq!(
         error.message,
-        "data.train: the path /home/caf\u{fffd}/data/train is not UTF-8"
+        "data.train[0]: the path /home/caf\u{fffd}/data/train is not UTF-8"
     );
 }
 
@@ -330,6 +365,67 @@ fn what_may_not_change_is_refused_by_key() {
     ];
     let error = compare_for_resume(&small(), &read(SMALL, &overrides).unwrap()).unwrap_err();
     insta::assert_snapshot!(error.to_string());
+}
+
+/// Several corpora with weights, tags and sides of their own.
+const MIXED: &str = r#"[
+    "../data/a",
+    { path = "../data/b", weight = 2 },
+    { path = "../data/c", target = "ko", tag = "<2ko>", weight = 0.5 },
+]"#;
+
+fn mixed(overrides: &[&str]) -> Result<Config, ConfigError> {
+    let text = SMALL.replacen("[\"../data/train\", \"/corpora/more\"]", MIXED, 1);
+    read(&text, overrides)
+}
+
+#[test]
+fn corpora_with_weights_and_tags_read_back() {
+    let config = mixed(&["data.valid={ path = \"v\", tag = \"<2ko>\", target = \"ko\" }"]).unwrap();
+    assert_eq!(config.data.train.tags(), ["<2ko>"]);
+    assert_eq!(config.data.train.as_slice()[2].path, Path::new("/home/user/data/c"));
+    assert_eq!(config.data.valid.as_slice()[0].path, Path::new("/home/user/configs/v"));
+    let again = Config::from_toml(&config.to_toml(), Path::new("/elsewhere/config.toml"), &[]).unwrap();
+    assert_eq!(again, config, "{}", config.to_toml());
+    let joined = mixed(&["data.valid=[\"v\", { path = \"w\", tag = \"<2ko>\" }]"]).unwrap();
+    assert_eq!(joined.data.valid.as_slice().len(), 2);
+    let again = Config::from_toml(&joined.to_toml(), Path::new("/elsewhere/config.toml"), &[]).unwrap();
+    assert_eq!(again, joined, "{}", joined.to_toml());
+}
+
+#[test]
+fn weights_and_tags_may_not_change() {
+    let change = |from: &str, to: &str| {
+        let train = format!("data.train={}", MIXED.replace('\n', " ").replacen(from, to, 1));
+        compare_for_resume(&mixed(&[]).unwrap(), &mixed(&[&train]).unwrap())
+    };
+    for (from, to, key) in [
+        (
+            "\"../data/a\"",
+            "{ path = \"../data/a\", weight = 1.5 }",
+            "data.train[0].weight was 1.0, now 1.5",
+        ),
+        ("weight = 2 ", "weight = 3 ", "data.train[1].weight was 2.0, now 3.0"),
+        (
+            "\"<2ko>\"",
+            "\"<2kr>\"",
+            "data.train[2].tag was \"<2ko>\", now \"<2kr>\"",
+        ),
+        (", tag = \"<2ko>\"", "", "data.train[2].tag was \"<2ko>\", now (absent)"),
+    ] {
+        let message = change(from, to).unwrap_err().to_string();
+        assert!(message.contains(key), "{message}");
+    }
+    // Text may lie elsewhere, as its fingerprint says what it is; and a table may say what a path says.
+    let moved = change("\"../data/a\"", "{ path = \"../elsewhere/a\", weight = 1 }").unwrap();
+    assert_eq!(moved.len(), 1);
+    assert!(moved[0].starts_with("data.train[0].path was "), "{moved:?}");
+    assert_eq!(
+        change("\"../data/a\"", "{ path = \"../data/a\", weight = 1 }"),
+        Ok(vec![])
+    );
+    let one = |train: &str| read(SMALL, &[&format!("data.train={train}")]).unwrap();
+    assert_eq!(compare_for_resume(&one("\"a\""), &one("[\"a\"]")), Ok(vec![]));
 }
 
 proptest::proptest! {

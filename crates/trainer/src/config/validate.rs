@@ -66,18 +66,14 @@ impl Config {
 
     /// The resolved config is kept as TOML and the data report as JSON: both are UTF-8.
     fn validate_paths(&self) -> Checked {
-        let train = self.data.train.as_slice().iter().map(|path| ("data.train", path));
-        let test = self.data.test.values().map(|path| ("data.test", path));
+        let corpora = self.data.corpora();
+        let corpora = corpora.iter().map(|(key, corpus)| (key.as_str(), &corpus.path));
         let models = [
             ("tokenizer.model", &self.tokenizer.model),
             ("tokenizer.target_model", &self.tokenizer.target_model),
         ];
         let models = models.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));
-        let mut paths = train
-            .chain([("data.valid", &self.data.valid)])
-            .chain(test)
-            .chain(models);
-        paths.try_for_each(|(key, path)| {
+        corpora.chain(models).try_for_each(|(key, path)| {
             ensure(
                 path.to_str().is_some(),
                 key,

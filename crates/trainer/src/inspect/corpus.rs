@@ -3,13 +3,12 @@
 //! All of it is made as `ember train` makes it, but in a temporary folder that is gone when the text was read.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use ember_data::batch::{BatchOptions, Padding, batch_shapes, measure_padding};
-use ember_data::corpus::{CorpusFiles, Pair, read_pairs, read_sides};
+use ember_data::corpus::{Pair, read_pairs};
 use ember_data::progress::Step;
-use ember_data::store::{StoreSettings, TokenStore};
+use ember_data::store::{StoreSettings, TokenStore, TrainingCorpus};
 use ember_data::tokenizer::{Side, Tokenizer, UNK};
 use ember_data::{DataError, Progress, TokenizerKind};
 use rayon::prelude::*;
@@ -19,7 +18,7 @@ use super::memory::BatchShape;
 use super::schedule::Averages;
 use crate::config::Config;
 use crate::error::{Result, TrainerError};
-use crate::prepare::learn;
+use crate::prepare::{ParallelText, learn, training_corpus};
 use crate::run::RunFolder;
 
 /// Both sides, in the order of what is kept of them.
@@ -75,14 +74,14 @@ impl Corpus {
         if let (Some(tokenizer), Some(train)) = (tokenizer, train) {
             corpus.read_batches(config, &train, &tokenizer, progress)?;
             corpus.coverage = Some(cover(&train, &tokenizer, progress)?);
-            corpus.valid_lengths = source_lengths(config, &config.data.valid, &tokenizer)?;
+            corpus.valid_lengths = source_lengths(config, &tokenizer)?;
         }
         Ok(corpus)
     }
 
-    /// What updates are like on average; `None` without the text.
+    /// What updates are like on average; `None` without the text, or where its weights leave no pair.
     pub fn averages(&self, config: &Config) -> Option<Averages> {
-        let padding = self.padding?;
+        let padding = self.padding.filter(|padding| padding.batches > 0)?;
         let accumulate = config.training.accumulate as f64;
         Some(Averages {
             updates_an_epoch: padding.batches as f64 / accumulate,
@@ -94,7 +93,7 @@ impl Corpus {
     fn read_batches(
         &mut self,
         config: &Config,
-        train: &[CorpusFiles],
+        train: &[TrainingCorpus],
         tokenizer: &Tokenizer,
         progress: &dyn Progress,
     ) -> Result<()> {
@@ -107,10 +106,11 @@ impl Corpus {
             max_length: config.data.max_length,
             deduplicate: config.data.deduplicate,
         };
-        let (store, _) = TokenStore::build_or_open(folder.path(), train, tokenizer, &settings, progress)?;
+        let (store, report) = TokenStore::build_or_open(folder.path(), train, tokenizer, &settings, progress)?;
         let options = BatchOptions::new(config.training.micro_batch_tokens(), config.seed);
         let options = BatchOptions {
             window: config.training.window.unwrap_or(options.window),
+            mixture: report.mixture(),
             ..options
         };
         self.padding = Some(measure_padding(&store, &options, 0));
@@ -121,16 +121,18 @@ impl Corpus {
 }
 
 /// The files of the training text; `None` where one is not there.
-fn training_files(config: &Config) -> Result<Option<Vec<CorpusFiles>>> {
-    let names = config.data.train.as_slice().iter();
-    names.map(|name| find(config, name)).collect()
+fn training_files(config: &Config) -> Result<Option<Vec<TrainingCorpus>>> {
+    let corpora = config.data.train.as_slice().iter();
+    let found = corpora.map(|corpus| Ok(training_corpus(&config.data, corpus)?));
+    unless_missing(found.collect())
 }
 
-fn find(config: &Config, name: &Path) -> Result<Option<CorpusFiles>> {
-    match CorpusFiles::resolve(name, &config.data.source, &config.data.target) {
-        Ok(files) => Ok(Some(files)),
-        Err(DataError::Missing { .. }) => Ok(None),
-        Err(fault) => Err(fault.into()),
+/// What was found; `None` where a file is not there.
+fn unless_missing<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(TrainerError::Data(DataError::Missing { .. })) => Ok(None),
+        Err(fault) => Err(fault),
     }
 }
 
@@ -138,36 +140,39 @@ fn find(config: &Config, name: &Path) -> Result<Option<CorpusFiles>> {
 fn tokenizer(
     config: &Config,
     run: Option<&RunFolder>,
-    train: Option<&[CorpusFiles]>,
+    train: Option<&[TrainingCorpus]>,
     progress: &dyn Progress,
 ) -> Result<Option<Arc<Tokenizer>>> {
     let is_given = config.tokenizer.kind == TokenizerKind::Sentencepiece;
     let tokenizer = match (run, train) {
         (Some(run), _) => Tokenizer::load(&run.tokenizer())?,
-        (None, _) if is_given => Tokenizer::train(&config.tokenizer, [], progress)?,
+        (None, _) if is_given => learn(config, &[], progress)?,
         (None, Some(train)) => learn(config, train, progress)?,
         (None, None) => return Ok(None),
     };
     Ok(Some(Arc::new(tokenizer)))
 }
 
-/// Source tokens of each line of a text; none where it is not there.
-fn source_lengths(config: &Config, name: &Path, tokenizer: &Tokenizer) -> Result<Vec<usize>> {
-    let Some(files) = find(config, name)? else {
+/// Source tokens of each line of the validation text, its tag counted; none where it is not there.
+fn source_lengths(config: &Config, tokenizer: &Tokenizer) -> Result<Vec<usize>> {
+    let text = ParallelText::read(&config.data, config.data.valid.as_slice());
+    let Some(text) = unless_missing(text)? else {
         return Ok(Vec::new());
     };
-    let (lines, _) = read_sides(&files)?;
-    let length = |line: &String| tokenizer.encode(Side::Source, line).len().min(config.data.max_length);
-    Ok(lines.par_iter().map(length).collect())
+    let length = |line: usize| {
+        let tokens = tokenizer.encode(Side::Source, &text.source[line]).len();
+        tokens.min(config.data.max_length) + usize::from(text.tags[line].is_some())
+    };
+    Ok((0..text.source.len()).into_par_iter().map(length).collect())
 }
 
 /// Goes through the text once, chunk by chunk, on all threads.
-fn cover(train: &[CorpusFiles], tokenizer: &Tokenizer, progress: &dyn Progress) -> Result<[Coverage; 2]> {
+fn cover(train: &[TrainingCorpus], tokenizer: &Tokenizer, progress: &dyn Progress) -> Result<[Coverage; 2]> {
     let mut coverage = [Coverage::default(), Coverage::default()];
     let mut characters = [HashMap::new(), HashMap::new()];
     let step = Step::begin(progress, "counting pieces", None);
-    for files in train {
-        let mut pairs = read_pairs(files)?;
+    for corpus in train {
+        let mut pairs = read_pairs(&corpus.files)?;
         loop {
             let chunk = pairs.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>()?;
             if chunk.is_empty() {
@@ -189,6 +194,8 @@ fn cover(train: &[CorpusFiles], tokenizer: &Tokenizer, progress: &dyn Progress) 
     for (side, (coverage, characters)) in SIDES.into_iter().zip(coverage.iter_mut().zip(characters)) {
         coverage.judge(tokenizer, side, &characters);
     }
+    let tags = tokenizer.tags().iter();
+    coverage[0].used.extend(tags.filter_map(|tag| tokenizer.tag(tag)));
     Ok(coverage)
 }
 

@@ -17,18 +17,17 @@ pub mod schedule;
 pub mod vocabulary;
 
 use ember_data::Progress;
-use ember_model::arch::Vocabularies;
 use ember_model::config::{Architecture, PositionMerge};
 use serde::Serialize;
 
-use crate::bench::vocabulary_of_config;
+use crate::bench::vocabularies_of_config;
 use crate::config::Config;
 use crate::error::Result;
 use crate::run::RunFolder;
 use crate::trained::vocabularies;
 use corpus::Corpus;
 use dropout::LayerRow;
-use memory::{BatchSource, Forecast, Texts, Update};
+use memory::{BatchShape, BatchSource, Forecast, Texts, Update};
 use parameters::Parameters;
 use schedule::LearningRates;
 use vocabulary::Vocabulary;
@@ -74,7 +73,7 @@ pub struct Positions {
     pub merge: PositionMerge,
     /// Numbers of a position.
     pub width: usize,
-    /// Positions that training sees: `data.max_length` and `</s>`.
+    /// Positions that training sees: `data.max_length`, a tag where there are some, and `</s>`.
     pub longest: usize,
 }
 
@@ -96,7 +95,7 @@ pub fn inspect(options: &InspectOptions, progress: &dyn Progress) -> Result<Insp
         Some(length) => (update.batch_of(length), BatchSource::Length),
         None => match corpus.batches.iter().max_by_key(|batch| update.peak(**batch)) {
             Some(batch) => (*batch, BatchSource::Corpus),
-            None => (update.batch_of(config.data.max_length + 1), BatchSource::Longest),
+            None => (longest_batch(config, &update), BatchSource::Longest),
         },
     };
     let texts = Texts::new(&corpus, config, batch.source_length);
@@ -113,13 +112,17 @@ pub fn inspect(options: &InspectOptions, progress: &dyn Progress) -> Result<Insp
     })
 }
 
-/// The sizes that a config asks for; what the tokenizer finds in the text may be less.
-fn vocabularies_of_config(config: &Config) -> Vocabularies {
-    let size = vocabulary_of_config(&config.tokenizer);
-    Vocabularies {
-        source: size,
-        target: size,
-        shared: config.tokenizer.shared,
+/// Tokens of the longest source that training sees: `data.max_length`, a tag and `</s>`.
+fn longest_source(config: &Config) -> usize {
+    let has_tags = !config.data.train.tags().is_empty();
+    config.data.max_length + usize::from(has_tags) + 1
+}
+
+/// A full batch of sentences as long as `data.max_length` allows.
+fn longest_batch(config: &Config, update: &Update) -> BatchShape {
+    BatchShape {
+        source_length: longest_source(config),
+        ..update.batch_of(config.data.max_length + 1)
     }
 }
 
@@ -127,6 +130,6 @@ fn positions(config: &Config) -> Option<Positions> {
     (config.model.arch == Architecture::Transformer).then(|| Positions {
         merge: config.model.position_merge,
         width: config.model.embedding_width(),
-        longest: config.data.max_length + 1,
+        longest: longest_source(config),
     })
 }

@@ -20,6 +20,9 @@ pub struct Vocabulary {
     pub shared: bool,
     /// Whether there is a tokenizer; else sizes are what the config asks for at most.
     pub is_learnt: bool,
+    /// Tags, which are entries of the source side, and of a target side that shares it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The source side.
     pub source: SideFacts,
     /// The target side.
@@ -29,7 +32,7 @@ pub struct Vocabulary {
 /// One side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SideFacts {
-    /// Entries, special tokens counted.
+    /// Entries, special tokens and tags counted.
     pub size: usize,
     /// The longest pieces, longest first.
     pub longest: Vec<String>,
@@ -67,6 +70,7 @@ impl Vocabulary {
             kind: config.tokenizer.kind,
             shared: sizes.shared,
             is_learnt: corpus.tokenizer.is_some(),
+            tags: config.data.train.tags(),
             source: side(Side::Source, sizes.source, 0),
             target: side(Side::Target, sizes.target, 1),
         }
@@ -85,9 +89,10 @@ impl CoverageFacts {
     }
 }
 
-/// Special tokens and bytes are none of them.
+/// Special tokens, tags and bytes are none of them.
 fn longest_pieces(tokenizer: &Tokenizer, side: Side) -> Vec<String> {
     let ids = EOS + 1..tokenizer.vocabulary_size(side) as u32;
+    let ids = ids.filter(|id| !tokenizer.is_tag(side, *id));
     let pieces = ids.filter_map(|id| tokenizer.piece(side, id));
     let mut pieces: Vec<&str> = pieces.filter(|piece| !is_byte(piece)).collect();
     // Of equals the more frequent stands first already.

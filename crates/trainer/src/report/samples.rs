@@ -1,14 +1,15 @@
 //! A few sentences of a test corpus, from short to long, as the best checkpoint translates them now.
 
 use burn::prelude::*;
-use ember_data::corpus::{CorpusFiles, is_blank};
+use ember_data::corpus::is_blank;
 
 use crate::attention::{LineAttention, attention_of};
 use crate::config::Config;
 use crate::console::Console;
 use crate::error::Result;
-use crate::prepare::read_text;
+use crate::prepare::ParallelText;
 use crate::run::RunFolder;
+use crate::tag::{self, TaggedLines};
 use crate::trained::TrainedModel;
 
 /// Sentences that are translated.
@@ -50,16 +51,16 @@ pub struct Sample {
 pub fn translate(run: &RunFolder, config: &Config, device: &Device, console: &dyn Console) -> Result<Samples> {
     let trained = TrainedModel::load(run, "best", device)?;
     let data = &config.data;
-    let valid = || ("valid".to_owned(), &data.valid);
-    let (split, corpus) = data
-        .test
-        .iter()
-        .next()
-        .map_or_else(valid, |(name, path)| (name.clone(), path));
-    let text = read_text(&CorpusFiles::resolve(corpus, &data.source, &data.target)?)?;
+    let (split, corpora) = match data.test.iter().next() {
+        Some((name, corpus)) => (name.clone(), std::slice::from_ref(corpus)),
+        None => ("valid".to_owned(), data.valid.as_slice()),
+    };
+    let text = ParallelText::read(data, corpora)?;
     let chosen = from_short_to_long(&text.source);
     let source: Vec<String> = chosen.iter().map(|line| text.source[*line].clone()).collect();
-    let found = trained.translate(&source, &config.decoding, console)?;
+    let tags: Vec<Option<String>> = chosen.iter().map(|line| text.tags[*line].clone()).collect();
+    let tags = tag::ids(&trained.tokenizer, &tags)?;
+    let found = trained.translate(TaggedLines::new(&source, &tags), &config.decoding, console)?;
     let attention = match trained.model.attention_maps() {
         Some(maps) => attention_of(&trained, maps, &found).lines,
         None => vec![None; found.len()],

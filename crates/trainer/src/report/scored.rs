@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use ember_data::corpus::{CorpusFiles, read_lines};
+use ember_data::config::CorpusConfig;
+use ember_data::corpus::read_lines;
 
 use super::Found;
 use crate::checkpoint::pointers::Pointer;
 use crate::config::Config;
 use crate::error::Result;
 use crate::evaluate::{ScoreOptions, Scores, score};
-use crate::prepare::read_text;
+use crate::prepare::ParallelText;
 use crate::run::RunFolder;
 
 /// A test corpus as a checkpoint translated it.
@@ -66,9 +67,9 @@ fn translated_by(translations: &Path, split: &str) -> Vec<String> {
     checkpoints
 }
 
-fn score_one(run: &RunFolder, config: &Config, corpus: &Path, file: &str) -> Result<Scores> {
+fn score_one(run: &RunFolder, config: &Config, corpus: &CorpusConfig, file: &str) -> Result<Scores> {
     let hypotheses = read_lines(&run.translations().join(file))?;
-    let text = read_text(&CorpusFiles::resolve(corpus, &config.data.source, &config.data.target)?)?;
+    let text = ParallelText::read(&config.data, [corpus])?;
     let options = ScoreOptions::of_run(&config.validation);
     Ok(score(&hypotheses, &[text.reference], Some(&text.source), &options)?)
 }

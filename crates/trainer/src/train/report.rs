@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use ember_data::batch::{BatchOptions, measure_padding};
+use ember_data::store::{CorpusReport, DataReport};
 
 use super::End;
 use super::tally::Interval;
@@ -34,6 +35,9 @@ impl Trainer<'_> {
                 "{} training pairs of {} lines; left out: {}",
                 report.kept, report.lines, report.left_out
             ),
+        ];
+        lines.extend(mixture_in_words(report));
+        lines.extend([
             format!(
                 "vocabulary {} source, {} target{}",
                 vocabularies.source,
@@ -47,7 +51,7 @@ impl Trainer<'_> {
                 100.0 * padding.source_share(),
                 100.0 * padding.target_share()
             ),
-        ];
+        ]);
         for file in report
             .corpora
             .iter()
@@ -149,6 +153,25 @@ impl Trainer<'_> {
         self.console.message(text);
         Ok(self.journal.log(text)?)
     }
+}
+
+/// A line for each corpus, where weights or tags set them apart.
+fn mixture_in_words(report: &DataReport) -> Vec<String> {
+    if report.corpora.iter().all(CorpusReport::is_plain) {
+        return vec![];
+    }
+    let line = |corpus: &CorpusReport| {
+        let path = corpus.files.first().map(|entry| entry.file.path.display().to_string());
+        let tag = corpus
+            .tag
+            .as_ref()
+            .map_or_else(String::new, |tag| format!(", tag {tag}"));
+        let path = path.unwrap_or_default();
+        format!("{path}: {} pairs, weight {}{tag}", corpus.kept, corpus.weight)
+    };
+    let total = report.mixture().pairs_an_epoch(report.kept);
+    let total = format!("{total} pairs an epoch on average");
+    report.corpora.iter().map(line).chain([total]).collect()
 }
 
 fn end_in_words(end: End) -> &'static str {

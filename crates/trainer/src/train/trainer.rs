@@ -59,7 +59,7 @@ impl<'a> Trainer<'a> {
             &prepared.tokenizer,
             config,
             config.training.micro_batch_tokens(),
-        );
+        )?;
         Ok(Self {
             options,
             config,
@@ -266,6 +266,7 @@ impl<'a> Trainer<'a> {
         }
         BatchOptions {
             window: config.training.window.unwrap_or(options.window),
+            mixture: self.prepared.report.mixture(),
             ..options
         }
     }

@@ -3,13 +3,15 @@
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-use ember_data::corpus::CorpusFiles;
+use ember_data::config::CorpusConfig;
+use ember_data::tokenizer::Tokenizer;
 use ember_trainer::compare::System;
 use ember_trainer::config::Config;
 use ember_trainer::console::Console;
 use ember_trainer::evaluate::ScoreOptions;
-use ember_trainer::prepare::{ParallelText, read_text};
+use ember_trainer::prepare::ParallelText;
 use ember_trainer::run::RunFolder;
+use ember_trainer::tag::{self, TaggedLines};
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::texts;
 use ember_trainer::translations;
@@ -77,7 +79,7 @@ impl Runs {
         );
         for run in &self.runs {
             for split in &splits {
-                run.corpus(split)?;
+                run.corpora(split)?;
             }
         }
         Ok(splits)
@@ -99,13 +101,14 @@ impl Runs {
         }
         let mut systems = Vec::new();
         for (run, text) in self.runs.iter().zip(&texts) {
-            let lines = self.translation(run, split, &text.source)?;
+            let tags = tag::ids(&Tokenizer::load(&run.folder.tokenizer())?, &text.tags)?;
+            let lines = self.translation(run, split, TaggedLines::new(&text.source, &tags))?;
             systems.push((run.name.clone(), lines.into_iter().map(trimmed).collect()));
         }
         Ok((systems, texts.swap_remove(0).reference))
     }
 
-    fn translation(&self, run: &Run, split: &str, source: &[String]) -> anyhow::Result<Vec<String>> {
+    fn translation(&self, run: &Run, split: &str, source: TaggedLines<'_>) -> anyhow::Result<Vec<String>> {
         if let Some(lines) = translations::kept(&run.folder, split, &self.checkpoint, &run.config, source)? {
             return Ok(lines);
         }
@@ -131,11 +134,11 @@ impl Runs {
 }
 
 impl Run {
-    fn corpus(&self, split: &str) -> anyhow::Result<&PathBuf> {
+    fn corpora(&self, split: &str) -> anyhow::Result<&[CorpusConfig]> {
         let data = &self.config.data;
         match data.test.get(split) {
-            Some(corpus) => Ok(corpus),
-            None if split == "valid" => Ok(&data.valid),
+            Some(corpus) => Ok(std::slice::from_ref(corpus)),
+            None if split == "valid" => Ok(data.valid.as_slice()),
             None => {
                 let names: Vec<&str> = data.test.keys().map(String::as_str).chain(["valid"]).collect();
                 anyhow::bail!(
@@ -148,9 +151,7 @@ impl Run {
     }
 
     fn text(&self, split: &str) -> anyhow::Result<ParallelText> {
-        let data = &self.config.data;
-        let files = CorpusFiles::resolve(self.corpus(split)?, &data.source, &data.target)?;
-        Ok(read_text(&files)?)
+        Ok(ParallelText::read(&self.config.data, self.corpora(split)?)?)
     }
 }
 

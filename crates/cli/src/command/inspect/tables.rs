@@ -182,6 +182,9 @@ fn vocabulary(text: &mut String, found: &Vocabulary) {
             let _ = writeln!(text, "  longest, {name}: {}", cut(&side.longest.join(" "), 62));
         }
     }
+    if !found.tags.is_empty() {
+        let _ = writeln!(text, "  tags: {}", cut(&found.tags.join(" "), 70));
+    }
 }
 
 /// At most so many characters of a text.

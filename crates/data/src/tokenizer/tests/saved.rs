@@ -60,7 +60,8 @@ fn a_damaged_file_is_told_from_a_sound_one() {
     assert!(message("{}").contains("not a tokenizer file"));
     assert!(message(&sound[..sound.len() / 2]).contains("was cut off"));
     assert!(message(&sound.replacen("\"an\"", "\"na\"", 1)).contains("was changed after it was written"));
-    assert!(message(&sound.replace("\"version\":1", "\"version\":2")).contains("format version 2 is not the 1"));
+    assert!(message(&sound.replace("\"version\":1", "\"version\":3")).contains("format version 3 is none of 1 and 2"));
+    assert!(message(&sound.replace("\"version\":1", "\"version\":2")).contains("was changed after it was written"));
     assert!(message(&sound.replace("EmberNMT tokenizer", "other")).contains("\"other\""));
     assert!(message(&sound.replace("\"bpe\"", "\"bqe\"")).contains("is damaged"));
     let missing = Tokenizer::load(&folder.path().join("none.json"))
