@@ -5,7 +5,7 @@ mod common;
 use std::fmt::Write;
 use std::sync::OnceLock;
 
-use common::{Outcome, Workplace, assert_same_run, start, wait_at_most};
+use common::{Outcome, Workplace, assert_same_run, start, wait_for_updates};
 use serde_json::Value;
 
 fn with<'a>(settings: &[&'a str]) -> Vec<&'a str> {
@@ -266,13 +266,18 @@ fn sizes_count_tags() {
 fn where_some_corpus_has_no_tag_none_is_needed() {
     let work = Workplace::new();
     let train = "data.train=[\"train\", { path = \"train\", source = \"tgt\", target = \"src\", tag = \"<back>\" }]";
-    let settings = with(&[train, "training.stop_after=\"4u\""]);
-    work.train("run", &settings).ok();
-    let of = |more: &[&str]| {
-        let command = ["translate", "runs/run", "test.src", "--scores", "--device", "flex"];
-        work.run(&[&command[..], more].concat()).ok().stdout
-    };
-    assert_ne!(of(&[]), of(&["--tag", "<back>"]));
+    for shared in ["true", "false"] {
+        let run = format!("shared-{shared}");
+        let shared = format!("tokenizer.shared={shared}");
+        work.train(&run, &with(&[train, &shared, "training.stop_after=\"4u\""]))
+            .ok();
+        let run = format!("runs/{run}");
+        let of = |more: &[&str]| {
+            let command = ["translate", &run, "test.src", "--scores", "--device", "flex"];
+            work.run(&[&command[..], more].concat()).ok().stdout
+        };
+        assert_ne!(of(&[]), of(&["--tag", "<back>"]));
+    }
     work.train("plain", &with(&["training.stop_after=\"2u\""])).ok();
     work.run(&["translate", "runs/plain", "test.src", "--tag", "<back>"])
         .fails_with(&["\"<back>\"", "trained without tags"]);
@@ -330,31 +335,29 @@ const MIXED: [&str; 5] = [
 ];
 
 #[test]
-fn killed_at_any_moment_a_mixture_goes_on_as_if_nothing_had_been() {
+fn a_killed_mixture_goes_on_as_if_nothing_had_been() {
     let work = Workplace::new();
     let settings = with(&[&MIXED[..], &["validation.every=\"6u\""]].concat());
-    let started = std::time::Instant::now();
     work.train("whole", &settings).ok();
-    let log = work.read("runs/whole/metrics.jsonl");
-    let last: Value = serde_json::from_str(log.lines().last().expect("updates")).expect("JSON");
-    assert!(
-        last["epoch"].as_u64() > Some(1),
-        "the draws of two epochs are met: {last}"
-    );
-    let mut moment = started.elapsed() / 8;
-    let mut kills = 0;
-    loop {
+    let epochs: Vec<u64> = work
+        .read("runs/whole/metrics.jsonl")
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect("JSON")["epoch"]
+                .as_u64()
+                .expect("a number")
+        })
+        .collect();
+    // Early, in the middle, around the end of the first epoch, and in the second, whose draws are others.
+    let first = epochs.iter().filter(|epoch| **epoch == 1).count();
+    assert!((20..85).contains(&first), "{first} updates of the first epoch");
+    for updates in [3, first / 2, first - 1, first + 5] {
         let mut child = start(&work, "killed", &settings);
-        if wait_at_most(&mut child, moment) {
-            break;
-        }
+        wait_for_updates(&work, "killed", updates);
         child.kill().expect("SIGKILL");
         child.wait().expect("the end of a killed process");
-        kills += 1;
-        moment = moment * 5 / 4;
-        assert!(kills < 60, "the run does not come to an end");
     }
-    assert!(kills >= 3, "only {kills} kills: the run is too short for this test");
+    work.train("killed", &settings).ok();
     assert_same_run(&work.path("runs/whole"), &work.path("runs/killed"));
 }
 

@@ -93,7 +93,7 @@ fn products_in_fp32() {
     check(Precision::Fp32, 2e-6);
 }
 
-/// Each operand is off by up to 2^-9 of itself.
+/// Each operand is off by up to 2^-8 of itself, up or down.
 #[test]
 fn products_in_bf16() {
     check(Precision::Bf16, 4e-3);

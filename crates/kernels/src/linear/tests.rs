@@ -81,9 +81,9 @@ fn threads_change_no_bit() {
     }
 }
 
-/// A bf16 number has 8 bits of mantissa, the leading one counted, so that rounding moves an operand by up to 2^-9 of
-/// itself, and a product of two by up to 2^-8 + 2^-18: a sum is off by at most that times the sum of absolute values. The
-/// reference rounds results and their gradients as well.
+/// A bf16 number has 8 bits of mantissa, the leading one counted, so that rounding moves an operand by up to 2^-8 of
+/// itself. It goes up as often as down: asked is half of that, which makes 2^-8 + 2^-18 for a product of two, times the
+/// sum of absolute values for a sum of products. The reference rounds results and their gradients as well.
 #[test]
 fn bf16_maps_are_as_exact_as_their_mantissas() {
     check_rounding(linear, 0.0);

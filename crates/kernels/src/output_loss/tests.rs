@@ -234,8 +234,9 @@ fn a_target_outside_the_vocabulary_is_refused() {
     );
 }
 
-/// What 8 bits of mantissa leave, the leading one counted. An operand of a product is off by up to 2^-9 of itself, a
-/// product of two by up to `r = 2^-8 + 2^-18`. From there on, for a row whose logits are off by up to δ:
+/// What 8 bits of mantissa leave, the leading one counted. An operand of a product is off by up to 2^-8 of itself, up as
+/// often as down: asked is half of that, `r = 2^-8 + 2^-18` for a product of two. From there on, for a row whose logits
+/// are off by up to δ:
 ///
 /// ```text
 /// δ = r max_v Σ |h| |W|          its loss is off by up to 2 δ, and p_v by up to (e^(2 δ) - 1) p_v
@@ -246,7 +247,7 @@ fn bf16_losses_are_as_exact_as_their_mantissas() {
     losses_are_as_exact_as_their_mantissas(true);
 }
 
-/// The reference rounds p, not g, and every product's result by 2^-9 of it at most.
+/// The reference rounds p, not g, and every product's result as well.
 #[test]
 fn bf16_losses_of_the_reference_are_as_exact_as_their_mantissas() {
     losses_are_as_exact_as_their_mantissas(false);
