@@ -107,7 +107,7 @@ fn an_empty_line_is_a_reference_unless_it_is_missing() {
         assert!(signature.starts_with("nrefs:var|"), "{signature}");
     }
     let empty = json(&work, &["ref", "more"], "");
-    assert_near(&empty["metrics"][2]["score"], 61.538461538461540, "empty");
+    assert_near(&empty["metrics"][2]["score"], 61.53846153846154, "empty");
     work.run(&[
         "evaluate",
         "--hypothesis",

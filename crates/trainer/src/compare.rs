@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ember_metrics::corpus::n_references;
-use ember_metrics::{MetricError, PairedTest, Reference, Rows, TestKind};
+use ember_metrics::{Metric, MetricError, PairedTest, Reference, Rows, SystemResult, TestKind};
 use serde::Serialize;
 
 use crate::evaluate::{ScoreOptions, warnings};
@@ -94,31 +94,18 @@ pub fn compare<R: Reference>(
     test: &PairedTest,
 ) -> Result<Comparison, MetricError> {
     let started = Instant::now();
-    let mut metrics = Vec::new();
-    for metric in options.metrics() {
+    let metrics = options.metrics().map(|metric| {
         let rows = systems.iter().map(|(_, text)| metric.rows(text, references));
         let rows = rows.collect::<Result<Vec<Rows>, _>>()?;
-        let results = test.run(&metric, &rows);
-        let baseline = results[0].score;
-        let system = |(result, (name, _)): (&ember_metrics::SystemResult, &System)| SystemComparison {
-            name: name.clone(),
-            score: result.score,
-            mean: result.interval.map(|interval| interval.mean),
-            confidence: result.interval.map(|interval| interval.half_width),
-            against_baseline: result.p_value.map(|p_value| AgainstBaseline {
-                difference: result.score - baseline,
-                p_value,
-                significant: p_value < SIGNIFICANCE_LEVEL && result.score != baseline,
-                better: (result.score > baseline) == metric.higher_is_better() && result.score != baseline,
-            }),
-        };
-        metrics.push(MetricComparison {
+        Ok(MetricComparison {
             name: metric.name(),
             signature: test.signature(&metric, n_references(references)),
             higher_is_better: metric.higher_is_better(),
-            systems: results.iter().zip(systems).map(system).collect(),
-        });
-    }
+            systems: stand(&metric, systems, &test.run(&metric, &rows)),
+        })
+    });
+    let metrics = metrics.collect::<Result<Vec<_>, MetricError>>()?;
+    let mut suspicious = systems.iter().map(|(_, text)| warnings(text, references, options));
     Ok(Comparison {
         lines: systems[0].1.len(),
         seconds: started.elapsed().as_secs_f64(),
@@ -127,12 +114,27 @@ pub fn compare<R: Reference>(
         seed: test.seed,
         baseline: systems[0].0.clone(),
         metrics,
-        warnings: systems
-            .iter()
-            .map(|(_, text)| warnings(text, references, options))
-            .find(|warnings| !warnings.is_empty())
-            .unwrap_or_default(),
+        warnings: suspicious.find(|all| !all.is_empty()).unwrap_or_default(),
     })
+}
+
+/// How every system stands to the first one.
+fn stand(metric: &Metric, systems: &[System], results: &[SystemResult]) -> Vec<SystemComparison> {
+    let baseline = results[0].score;
+    let against_baseline = |score: f64, p_value: f64| AgainstBaseline {
+        difference: score - baseline,
+        p_value,
+        significant: p_value < SIGNIFICANCE_LEVEL && score != baseline,
+        better: (score > baseline) == metric.higher_is_better() && score != baseline,
+    };
+    let system = |(result, (name, _)): (&SystemResult, &System)| SystemComparison {
+        name: name.clone(),
+        score: result.score,
+        mean: result.interval.map(|interval| interval.mean),
+        confidence: result.interval.map(|interval| interval.half_width),
+        against_baseline: result.p_value.map(|p_value| against_baseline(result.score, p_value)),
+    };
+    results.iter().zip(systems).map(system).collect()
 }
 
 #[cfg(test)]
