@@ -6,8 +6,8 @@
 
 Eole is the successor of OpenNMT-py, on PyTorch. Both train the model of configs/multi30k-tiny.toml on its corpus, which
 `scripts/download.sh multi30k-tok` fetches: a Transformer of 4 + 4 layers, d_model 128, d_ff 256, 4 heads, all embeddings tied,
-dropout 0.3, label smoothing 0.1, Adam with the same learning rates. Eole's decoder is pre-norm, so `model.norm` is `pre` here;
-the numbers of parameters must be equal.
+pre-norm, dropout 0.3 everywhere, label smoothing 0.1, Adam with the same learning rates, updates of 8192 tokens in two
+micro-batches; the numbers of parameters must be equal.
 
 The sub-words are the same: EmberNMT learns them, this script cuts the text by its tokenizer.json, compares the number of
 tokens with EmberNMT's, and gives Eole text and vocabulary. Both sort a whole epoch by length. Eole limits a batch by the
@@ -50,6 +50,17 @@ LOSS_OF = 10  # the last updates, whose mean loss is shown
 
 # glibc then keeps freed memory for the next batch instead of giving it back to the system.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+
+# What the config has otherwise.
+SAME_AS_EOLE = {
+    "training.stop_after": "1000000u",
+    "validation.every": "1000000u",
+    "training.batch_tokens": 8192,
+    "training.accumulate": 2,
+    "training.schedule": '{ kind = "inverse-sqrt", peak = 5e-3, warmup = 2000 }',
+    "model.attention_dropout": 0.3,
+    "model.feed_forward_dropout": 0.3,
+}
 
 # name: (who, settings, environment variables)
 RIVALS = {
@@ -187,7 +198,7 @@ def watch(command, report, updates, folder, variables, interrupt):
 
 
 def train_ember(settings, variables, folder, updates, arguments):
-    settings = {"training.stop_after": "1000000u", "validation.every": "1000000u", "model.norm": "pre", **settings}
+    settings = {**SAME_AS_EOLE, "training.precision": "fp32", **settings}
     command = [arguments.ember, "train", str(CONFIG), "--device", "flex", "--run-dir", str(folder)]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
