@@ -5,7 +5,7 @@ mod common;
 use std::fmt::Write;
 use std::sync::OnceLock;
 
-use common::{Outcome, Workplace, assert_same_run, start, wait_for_updates};
+use common::{Outcome, Workplace, assert_same_run, random, start, wait_for_updates};
 use serde_json::Value;
 
 fn with<'a>(settings: &[&'a str]) -> Vec<&'a str> {
@@ -14,13 +14,7 @@ fn with<'a>(settings: &[&'a str]) -> Vec<&'a str> {
 
 /// Letters in random order, two to five a line, and the same turned round or as they are.
 fn letters(lines: usize, seed: u64, is_turned: bool) -> (String, String) {
-    let mut state = seed;
-    let mut next = |below: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
+    let mut next = random(seed);
     let (mut source, mut target) = (String::new(), String::new());
     for _ in 0..lines {
         let mut letters: Vec<String> = (0..2 + next(4))

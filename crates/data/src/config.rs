@@ -219,6 +219,20 @@ pub struct TokenizerConfig {
 }
 
 impl TokenizerConfig {
+    /// A section that names nothing but the kind: all else has its default.
+    pub fn new(kind: TokenizerKind) -> Self {
+        Self {
+            kind,
+            vocabulary: default_vocabulary(),
+            shared: default_true(),
+            pretokenized: false,
+            merges: None,
+            dropout: 0.0,
+            model: None,
+            target_model: None,
+        }
+    }
+
     /// Checks the section on its own, without a look at any file.
     ///
     /// # Errors

@@ -22,14 +22,8 @@ const SETTINGS: StoreSettings = StoreSettings {
 /// All the way from files to an epoch of batches; the report says what was kept.
 fn prepare(files: &CorpusFiles, settings: &StoreSettings) -> Result<DataReport> {
     let config = TokenizerConfig {
-        kind: TokenizerKind::Bpe,
         vocabulary: 400,
-        shared: true,
-        pretokenized: false,
-        merges: None,
-        dropout: 0.0,
-        model: None,
-        target_model: None,
+        ..TokenizerConfig::new(TokenizerKind::Bpe)
     };
     let pairs = read_pairs(files)?.map(|pair| pair.map(|pair| (pair.source, pair.target)));
     let tokenizer = Tokenizer::train(&config, pairs, &NoProgress)?;

@@ -81,14 +81,8 @@ mod tests {
 
     fn tokenizer(tags: &[&str]) -> Tokenizer {
         let config = TokenizerConfig {
-            kind: TokenizerKind::Chars,
             vocabulary: 10,
-            shared: true,
-            pretokenized: false,
-            merges: None,
-            dropout: 0.0,
-            model: None,
-            target_model: None,
+            ..TokenizerConfig::new(TokenizerKind::Chars)
         };
         let text = Ok(("ab".to_owned(), "b".to_owned()));
         let tokenizer = Tokenizer::train(&config, [text], &NoProgress).expect("a tokenizer");

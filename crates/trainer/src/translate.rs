@@ -261,14 +261,8 @@ mod tests {
     #[test]
     fn every_part_of_a_line_has_its_tag() {
         let config = TokenizerConfig {
-            kind: TokenizerKind::Chars,
             vocabulary: 20,
-            shared: true,
-            pretokenized: false,
-            merges: None,
-            dropout: 0.0,
-            model: None,
-            target_model: None,
+            ..TokenizerConfig::new(TokenizerKind::Chars)
         };
         let text = Ok(("a b. c".to_owned(), String::new()));
         let tokenizer = Tokenizer::train(&config, [text], &NoProgress).expect("a tokenizer");

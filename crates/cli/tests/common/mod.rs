@@ -143,15 +143,20 @@ impl Outcome {
     }
 }
 
-/// Sentences of words `a0`, `b3` and so on, and the same words in reverse order.
-fn reversed_sentences(lines: usize, seed: u64) -> (String, String) {
+/// Numbers from 0 to below what is asked for, the same for the same seed.
+pub fn random(seed: u64) -> impl FnMut(u64) -> u64 {
     let mut state = seed;
-    let mut next = |below: u64| {
+    move |below| {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
-    };
+    }
+}
+
+/// Sentences of words `a0`, `b3` and so on, and the same words in reverse order.
+fn reversed_sentences(lines: usize, seed: u64) -> (String, String) {
+    let mut next = random(seed);
     let (mut source, mut target) = (String::new(), String::new());
     for _ in 0..lines {
         let words: Vec<String> = (0..3 + next(8))

@@ -326,14 +326,9 @@ fn dropout_cuts_anew_in_every_epoch_and_keeps_the_text() {
         })
         .collect();
     let config = TokenizerConfig {
-        kind: TokenizerKind::Bpe,
         vocabulary: 400,
-        shared: true,
-        pretokenized: false,
-        merges: None,
         dropout: 0.3,
-        model: None,
-        target_model: None,
+        ..TokenizerConfig::new(TokenizerKind::Bpe)
     };
     let tokenizer = Arc::new(Tokenizer::train(&config, lines.iter().cloned().map(Ok), &NoProgress).unwrap());
     let ids = lines.iter().map(|(source, target)| {
@@ -405,14 +400,9 @@ fn dropout_cuts_anew_in_every_epoch_and_keeps_the_text() {
 fn dropout_leaves_tags_whole() {
     let line = "some words again and again";
     let config = TokenizerConfig {
-        kind: TokenizerKind::Bpe,
         vocabulary: 400,
-        shared: true,
-        pretokenized: false,
-        merges: None,
         dropout: 1.0,
-        model: None,
-        target_model: None,
+        ..TokenizerConfig::new(TokenizerKind::Bpe)
     };
     let pair = Ok((line.to_owned(), line.to_owned()));
     let tokenizer = Tokenizer::train(&config, [pair], &NoProgress).unwrap();

@@ -23,14 +23,8 @@ impl Bench {
         fs::write(folder.path().join("c.a"), source).unwrap();
         fs::write(folder.path().join("c.b"), target).unwrap();
         let config = TokenizerConfig {
-            kind: TokenizerKind::Words,
             vocabulary: 1000,
-            shared: true,
-            pretokenized: false,
-            merges: None,
-            dropout: 0.0,
-            model: None,
-            target_model: None,
+            ..TokenizerConfig::new(TokenizerKind::Words)
         };
         let text = (source.to_owned(), target.to_owned());
         let tokenizer = Tokenizer::train(&config, [Ok(text)], &NoProgress).unwrap();

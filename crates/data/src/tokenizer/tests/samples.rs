@@ -87,14 +87,8 @@ pub(super) const ODD_LINES: [&str; 40] = [
 
 pub(super) fn config(kind: TokenizerKind) -> TokenizerConfig {
     TokenizerConfig {
-        kind,
         vocabulary: 500,
-        shared: true,
-        pretokenized: false,
-        merges: None,
-        dropout: 0.0,
-        model: None,
-        target_model: None,
+        ..TokenizerConfig::new(kind)
     }
 }
 
