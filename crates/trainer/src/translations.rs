@@ -58,7 +58,8 @@ pub fn keep(
     Ok(write_whole(&origin_file(run, split, &checkpoint), &json)?)
 }
 
-/// The translation of a split by a checkpoint, or by several with commas between them, if it is there and was made as the config would have it made now.
+/// The translation of a split by a checkpoint, or by several with commas between them, if it is there and was made as the
+/// config would have it made now.
 ///
 /// # Errors
 /// A checkpoint that does not exist.

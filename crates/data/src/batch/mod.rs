@@ -8,9 +8,10 @@
 //! stream   the batches from a position on, prepared on other threads
 //! ```
 //!
-//! An epoch is a pseudo-random permutation of the pairs (by weight, of the times that each is seen), cut into windows of some hundred thousand. The pairs of a window
-//! are sorted by length, cut into batches that fit the token budget, and the batches are shuffled. Only one window is
-//! in memory at a time, and any of them can be computed without those before it, so resuming costs nothing.
+//! An epoch is a pseudo-random permutation of the pairs (by weight, of the times that each is seen), cut into windows of
+//! some hundred thousand. The pairs of a window are sorted by length, cut into batches that fit the token budget, and the
+//! batches are shuffled. Only one window is in memory at a time, and any of them can be computed without those before
+//! it, so resuming costs nothing.
 
 mod mixture;
 mod order;

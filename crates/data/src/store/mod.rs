@@ -38,8 +38,8 @@ const CHUNK_BYTES: usize = 4 << 20;
 pub struct StoreSettings {
     /// Longest side in tokens, tag and end-of-sentence token not counted.
     pub max_length: usize,
-    /// Leave out a pair whose two sides were seen before, in any of the corpora with the same tag. Costs memory: a hash of 16 bytes for
-    /// each pair, while the store is built.
+    /// Leave out a pair whose two sides were seen before, in any of the corpora with the same tag. Costs memory: a hash
+    /// of 16 bytes for each pair, while the store is built.
     pub deduplicate: bool,
 }
 

@@ -1,8 +1,8 @@
 //! `metrics.jsonl` as curves.
 //!
 //! A run may have a hundred thousand updates and a chart shows a few hundred points, so neighbours are put together: the
-//! loss and the divergence of R-Drop are means over target tokens, the speed their tokens over their seconds, the gradient's norm the largest, so
-//! that no jump is lost, and the learning rate that of the last.
+//! loss and the divergence of R-Drop are means over target tokens, the speed their tokens over their seconds, the
+//! gradient's norm the largest, so that no jump is lost, and the learning rate that of the last.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
