@@ -189,6 +189,32 @@ def api_scores(program, files, found, where):
             found.equal("edits of a corpus", int(edits), score.num_edits, place)
 
 
+def confidences(program, files, found, where):
+    """Of one system; and references with TABs between them."""
+    for metric in OPTIONS:
+        for seed, samples in ((12345, 1000), (7, 333)):
+            os.environ["SACREBLEU_SEED"] = str(seed)
+            place = f"{where}, {metric}, seed {seed}"
+            arguments = f"--confidence --confidence-n {samples}"
+            theirs = sacrebleu(files["systems"][0], files["references"][:1], metric, arguments)
+            arguments = f"--metrics {metric} --confidence --samples {samples} --seed {seed}"
+            ours = ember(program, "evaluate", files["systems"][:1], files["references"][:1], arguments)["metrics"][0]
+            found.near("means of one system", ours["mean"], theirs["confidence_mean"], place)
+            found.near("95 % of one system", ours["confidence"], theirs["confidence_var"], place)
+            found.equal("signatures", ours["signature"], theirs["signature"], place)
+        joined = files["references"][0].with_name("joined")
+        write(joined, map("\t".join, zip(*(texts_without_tabs(path) for path in files["references"]))))
+        theirs = sacrebleu(files["systems"][0], [joined], metric, "--num-refs 2")
+        ours = ember(program, "evaluate", files["systems"][:1], [joined], f"--metrics {metric} --num-refs 2")["metrics"][0]
+        found.near(metric, ours["score"], theirs["score"], f"{where}, {metric}, references with TABs")
+        found.equal("signatures", ours["signature"], theirs["signature"], f"{where}, {metric}, references with TABs")
+
+
+def texts_without_tabs(path):
+    # An empty last reference would go with its TAB at the line's end, which sacreBLEU takes off.
+    return [line.replace("\t", " ").strip() or "x" for line in read(path)]
+
+
 def sentence_scores(program, files, found, where):
     references = [read(path) for path in files["references"]]
     ours = ember(program, "evaluate", files["systems"][:1], files["references"], "--sentence-level")["sentences"]
@@ -274,7 +300,7 @@ def main():
         for seed in map(int, args.seeds.split(",")):
             files = make_files(pathlib.Path(folder), args.pairs, seed)
             where = f"seed {seed}"
-            for check in (corpus_scores, api_scores, sentence_scores, paired_tests):
+            for check in (corpus_scores, api_scores, confidences, sentence_scores, paired_tests):
                 check(program, files, found, where)
             print(f"{where}: {args.pairs} pairs, {len(found.unequal)} unequal so far", flush=True)
         code = found.report()

@@ -134,7 +134,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// An error and its causes as one paragraph.
 pub fn print_error(error: &anyhow::Error) {
-    print_to_stderr(&format!("error: {error:#}"));
+    let mut text = format!("error: {error}");
+    // Many errors tell their cause themselves, with a hint after it.
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(&format!(": {cause}"));
+        }
+    }
+    print_to_stderr(&text);
 }
 
 /// Nobody may be listening any more; that is no reason to stop the work.

@@ -120,6 +120,82 @@ fn an_empty_line_is_a_reference_unless_it_is_missing() {
 }
 
 #[test]
+fn references_may_stand_in_one_file() {
+    let work = texts();
+    work.write(
+        "both",
+        "The cat sat on a mat.\tA cat was sitting on the mat.\r\nIt is 3.5 degrees.\tx \n\
+         Größe zählt NICHT immer!\tSize doesn't\tmatter.\n我喜欢吃苹果。\t我爱苹果。\n",
+    );
+    let found = json(&work, &["both"], "--num-refs 2");
+    for (index, score) in [42.210681263745, 57.448241063226, 59.259259259259]
+        .into_iter()
+        .enumerate()
+    {
+        assert_near(&found["metrics"][index]["score"], score, "two references");
+        let signature = found["metrics"][index]["signature"].as_str().expect("a signature");
+        assert!(signature.starts_with("nrefs:2|"), "{signature}");
+    }
+    // The second and third lines have no second reference.
+    work.write(
+        "gaps",
+        "The cat sat on a mat.\tA cat was sitting on the mat.\nIt is 3.5 degrees.\t\n\
+         Größe zählt NICHT immer!\t\n我喜欢吃苹果。\t我爱苹果。\n",
+    );
+    let found = json(&work, &["gaps"], "--num-refs 2 --empty-is-missing");
+    let signature = found["metrics"][0]["signature"].as_str().expect("a signature");
+    assert!(signature.starts_with("nrefs:var|"), "{signature}");
+    let arguments = [
+        "evaluate",
+        "--hypothesis",
+        "hyp",
+        "--reference",
+        "both",
+        "--num-refs",
+        "3",
+    ];
+    work.run(&arguments)
+        .fails_with(&["both:1: expected 3 references with TABs between them, found 2", "hint"]);
+}
+
+#[test]
+fn confidence_is_sacrebleus() {
+    let work = texts();
+    // Seed, and by metric the mean and half the interval, of sacreBLEU's --confidence --confidence-n 200.
+    for (seed, expected) in [
+        (
+            12345,
+            [
+                (24.638187241763, 23.643539999597),
+                (57.749599456787, 12.870651245117),
+                (57.013572692871, 51.538463592529),
+            ],
+        ),
+        (
+            7,
+            [
+                (24.422951131739, 23.643539999597),
+                (56.786010742188, 13.642131805420),
+                (55.978851318359, 50.909095764160),
+            ],
+        ),
+    ] {
+        let found = json(&work, &["ref"], &format!("--confidence --samples 200 --seed {seed}"));
+        for (metric, (mean, confidence)) in found["metrics"].as_array().expect("metrics").iter().zip(expected) {
+            assert_near(&metric["mean"], mean, "mean");
+            assert_near(&metric["confidence"], confidence, "confidence");
+            let signature = metric["signature"].as_str().expect("a signature");
+            let start = format!("nrefs:1|bs:200|seed:{seed}|case:");
+            assert!(signature.starts_with(&start), "{signature}");
+        }
+    }
+    assert!(json(&work, &["ref"], "")["metrics"][0].get("mean").is_none());
+    let arguments = ["evaluate", "--hypothesis", "hyp", "--reference", "ref", "--confidence"];
+    let output = work.run(&arguments).ok().stdout;
+    assert!(output.contains("\n           μ = "), "{output}");
+}
+
+#[test]
 fn sentences_have_scores_of_their_own() {
     let work = texts();
     let arguments = [
@@ -191,6 +267,8 @@ fn what_does_not_go_together_is_refused() {
     with(&["--reference", "ref", "test.src"]).fails_with(&["test.src has 20 lines, hyp has 4", "hint"]);
     with(&["--reference", "ref", "--source", "test.src"]).fails_with(&["test.src has 20 lines, hyp has 4", "hint"]);
     with(&["--reference", "nothing"]).fails_with(&["nothing has no lines"]);
+    let absent = with(&["--reference", "absent"]).fails_with(&["cannot read absent", "hint"]);
+    assert_eq!(absent.stderr.matches("os error").count(), 1, "{}", absent.stderr);
     with(&["--reference", "ref", "--smooth-value", "1"]).fails_with(&["--smooth-value 1", "exp", "floor and add-k"]);
     for (arguments, words) in [
         (&["--tokenize", "ko-mecab"][..], "MeCab and a Korean dictionary"),
@@ -202,6 +280,9 @@ fn what_does_not_go_together_is_refused() {
             "-1 is not a number from 0 up",
         ),
         (&["--max-order", "0"], "1..=100"),
+        (&["--samples", "5"], "--confidence"),
+        (&["--confidence", "--samples", "0"], "1..=10000000"),
+        (&["--num-refs", "0"], "1..=100"),
         (&["--chrf-char-order", "101"], "1..=100"),
         (&["--metrics", "meteor"], "is not one of bleu, chrf, chrf++, ter"),
     ] {

@@ -10,7 +10,7 @@
 //! | [`ter`] | TER (Snover et al. 2006): edits and block shifts per reference word |
 //! | [`metric`] | any of the three, for reports and tests that treat them alike |
 //! | [`rows`] | the counts of every line as numbers, so that any choice of lines is scored by adding |
-//! | [`significance`] | whether one system is better than another: paired bootstrap and approximate randomisation |
+//! | [`significance`] | how sure a score is, and whether one is better than another: bootstrap and approximate randomisation |
 //! | `real` | the two precisions that scores are computed in |
 //! | [`tokenize`] | the tokenizers that BLEU and TER share out of mteval and Tercom |
 //! | [`corpus`] | lines beside their references, and the walk over them on all cores |
@@ -65,7 +65,7 @@ pub use error::MetricError;
 pub use metric::Metric;
 pub use rows::Rows;
 pub use signature::{SACREBLEU_VERSION, VARIABLE_REFERENCES};
-pub use significance::{PairedTest, SystemResult, TestKind};
+pub use significance::{Confidence, Interval, PairedTest, SystemResult, TestKind};
 pub use smoothing::Smoothing;
 pub use ter::{Ter, TerOptions, TerScore, TerStatistics};
 pub use tokenize::BleuTokenizer;

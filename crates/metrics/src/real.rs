@@ -46,6 +46,26 @@ pub(crate) fn mean<R: Real>(values: &[R]) -> R {
     R::of(pairwise_sum(values).double() / values.len() as f64)
 }
 
+/// The arithmetic mean of the exact sum, as Python's `statistics.mean` has it: rounding errors are carried along (Neumaier
+/// 1974).
+///
+/// # Panics
+///
+/// Without a number.
+pub(crate) fn exact_mean<R: Real>(values: &[R]) -> R {
+    assert!(!values.is_empty(), "nothing has no mean");
+    let (mut sum, mut lost) = (0.0, 0.0);
+    for value in values.iter().map(|value| value.double()) {
+        let next: f64 = sum + value;
+        lost += match sum.abs() >= value.abs() {
+            true => (sum - next) + value,
+            false => (value - next) + sum,
+        };
+        sum = next;
+    }
+    R::of((sum + lost) / values.len() as f64)
+}
+
 const LANES: usize = 8;
 const BLOCK: usize = 128;
 
@@ -92,6 +112,14 @@ mod tests {
         for (count, expected) in NUMPY_MEANS {
             assert_eq!(mean(&values(count)), expected, "{count}");
         }
+    }
+
+    #[test]
+    fn the_exact_mean_loses_nothing() {
+        assert_eq!(exact_mean(&[1e16, 1.0, -1e16, 2.0]), 0.75);
+        assert_eq!(exact_mean(&[0.1; 10]), 0.1);
+        // statistics.mean of the same float32 numbers.
+        assert_eq!(exact_mean(&values(1003)), 18.491035);
     }
 
     #[test]

@@ -26,6 +26,12 @@ pub struct MetricScore {
     pub score: f64,
     /// sacreBLEU's signature.
     pub signature: String,
+    /// Mean score of lines drawn with replacement, where it was asked for, like the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f64>,
+    /// Half the width of the interval that holds 95 % of those scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
     /// What the score is made of: BLEU's precisions, brevity penalty and lengths, TER's edits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
@@ -127,10 +133,16 @@ pub fn score<R: Reference>(
         let rows = metric.rows(hypotheses, references)?;
         let count = n_references(references);
         let sums = rows.sum();
+        let interval = options.confidence.map(|test| test.interval(&metric, &rows));
         scores.metrics.push(MetricScore {
             name: metric.name(),
             score: metric.score(&sums),
-            signature: metric.signature(count),
+            signature: match &options.confidence {
+                None => metric.signature(count),
+                Some(test) => test.signature(&metric, count),
+            },
+            mean: interval.map(|interval| interval.mean),
+            confidence: interval.map(|interval| interval.half_width),
             details: metric.details(&sums),
         });
         if options.sentence_level {

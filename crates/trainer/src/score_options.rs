@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ember_metrics::{Bleu, BleuOptions, Chrf, ChrfOptions, Metric, Ter, TerOptions};
+use ember_metrics::{Bleu, BleuOptions, Chrf, ChrfOptions, Confidence, Metric, Ter, TerOptions};
 
 use crate::config::ValidationConfig;
 
@@ -46,6 +46,8 @@ pub struct ScoreOptions {
     pub ter: TerOptions,
     /// Whether every line is scored as well.
     pub sentence_level: bool,
+    /// Whether the scores get intervals, and from how many resamples.
+    pub confidence: Option<Confidence>,
     /// Whether text that looks tokenised is what is meant.
     pub force: bool,
 }
@@ -58,6 +60,7 @@ impl Default for ScoreOptions {
             chrf: ChrfOptions::default(),
             ter: TerOptions::default(),
             sentence_level: false,
+            confidence: None,
             force: false,
         }
     }

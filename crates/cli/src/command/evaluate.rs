@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ember_data::config::CorpusConfig;
 use ember_data::corpus::read_lines;
+use ember_metrics::{Confidence, PairedTest, TestKind};
 use ember_trainer::console::Console;
 use ember_trainer::evaluate::{ScoreOptions, Scores, score, translate_and_score};
 use ember_trainer::prepare::ParallelText;
@@ -56,6 +57,16 @@ pub struct Evaluate {
     /// Print the scores of every line, one line each, in the order of the metrics with TABs between
     #[arg(long)]
     sentence_level: bool,
+    /// Add the interval that holds 95 % of the scores of lines drawn with replacement
+    #[arg(long)]
+    confidence: bool,
+    /// How often they are drawn
+    #[arg(long, value_name = "N", requires = "confidence", default_value_t = TestKind::Bootstrap.default_samples() as u64,
+          value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    samples: u64,
+    /// Where the random numbers start
+    #[arg(long, value_name = "N", requires = "confidence", default_value_t = PairedTest::DEFAULT_SEED)]
+    seed: u64,
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
     #[arg(long, default_value_t, value_name = "DEVICE")]
     device: DeviceChoice,
@@ -194,6 +205,10 @@ impl Evaluate {
         let options = self.scoring.options(defaults)?;
         Ok(ScoreOptions {
             sentence_level: self.sentence_level,
+            confidence: self.confidence.then_some(Confidence {
+                samples: self.samples as usize,
+                seed: self.seed,
+            }),
             ..options
         })
     }
@@ -219,6 +234,11 @@ fn print_scores(name: &str, scores: &Scores, width: usize) -> anyhow::Result<()>
             "  {:<8} {:columns$.width$}  {}",
             metric.name, metric.score, metric.signature
         ));
+        if let (Some(mean), Some(confidence)) = (metric.mean, metric.confidence) {
+            lines.push(format!(
+                "           μ = {mean:.width$} ± {confidence:.width$}, 95 % of the resamples"
+            ));
+        }
         lines.extend(metric.details.iter().map(|details| format!("           {details}")));
     }
     if !scores.by_length.is_empty() {

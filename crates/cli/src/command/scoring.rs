@@ -138,6 +138,9 @@ pub struct ReferenceFiles {
     /// A reference; several may follow, or be repeated
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "scored_text")]
     pub reference: Vec<PathBuf>,
+    /// References in every line of a file, with TABs between
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "reference", value_parser = order(1..=LONGEST))]
+    num_refs: u64,
     /// An empty line of a reference means that it is missing there, not that nothing is right
     #[arg(long, requires = "reference")]
     empty_is_missing: bool,
@@ -151,10 +154,12 @@ impl ReferenceFiles {
     pub fn read(&self, of: &Path, lines: usize) -> anyhow::Result<Vec<Vec<Option<String>>>> {
         let mut references = Vec::new();
         for path in &self.reference {
-            let reference = read_text(path)?;
+            let reference = not_empty(path, read_lines(path)?)?;
             same_lines((path, reference.len()), (of, lines))?;
             let present = |line: String| (!self.empty_is_missing || !line.is_empty()).then_some(line);
-            references.push(reference.into_iter().map(present).collect::<Vec<_>>());
+            for column in split_at_tabs(path, reference, self.num_refs as usize)? {
+                references.push(column.into_iter().map(present).collect::<Vec<_>>());
+            }
         }
         if let Some(line) = (0..lines).find(|line| references.iter().all(|reference| reference[*line].is_none())) {
             return Err(MetricError::LineWithoutReference { line: line + 1 }.into());
@@ -163,18 +168,41 @@ impl ReferenceFiles {
     }
 }
 
+/// The references of a file that has `count` of them in every line; the last one may hold TABs itself.
+fn split_at_tabs(path: &Path, lines: Vec<String>, count: usize) -> anyhow::Result<Vec<Vec<String>>> {
+    let mut columns = vec![Vec::with_capacity(lines.len()); count];
+    for (index, line) in lines.iter().enumerate() {
+        let found = line.splitn(count, '\t').count();
+        anyhow::ensure!(
+            found == count,
+            "{}:{}: expected {count} references with TABs between them, found {found}\n\
+             hint: leave a missing one empty between its TABs and give --empty-is-missing",
+            path.display(),
+            index + 1
+        );
+        for (column, text) in columns.iter_mut().zip(line.splitn(count, '\t')) {
+            column.push(trimmed(text.to_owned()));
+        }
+    }
+    Ok(columns)
+}
+
 /// All lines of a file without the white space at their ends, which is no part of them, as in sacreBLEU's command.
 ///
 /// # Errors
 /// A file that cannot be read or has no lines.
 pub fn read_text(path: &Path) -> anyhow::Result<Vec<String>> {
-    let lines = read_lines(path)?;
+    let lines = not_empty(path, read_lines(path)?)?;
+    Ok(lines.into_iter().map(trimmed).collect())
+}
+
+fn not_empty(path: &Path, lines: Vec<String>) -> anyhow::Result<Vec<String>> {
     anyhow::ensure!(
         !lines.is_empty(),
         "{} has no lines, so there is nothing to score",
         path.display()
     );
-    Ok(lines.into_iter().map(trimmed).collect())
+    Ok(lines)
 }
 
 /// A line without the white space at its end.

@@ -6,8 +6,8 @@
 use rayon::prelude::*;
 
 use super::random::Pcg64;
-use super::{Interval, PairedTest, SystemResult, p_value};
-use crate::real::{Real, mean};
+use super::{Confidence, Interval, PairedTest, SystemResult, p_value};
+use crate::real::{Real, exact_mean, mean};
 use crate::{Metric, Rows};
 
 /// Resamples whose lines are drawn before they are scored on all cores.
@@ -15,7 +15,7 @@ const BLOCK: usize = 64;
 
 pub(super) fn run(test: &PairedTest, metric: &Metric, systems: &[Rows]) -> Vec<SystemResult> {
     let scores: Vec<f64> = systems.iter().map(|rows| metric.score(&rows.sum())).collect();
-    let resampled = resample(test, metric, systems);
+    let resampled = resample((test.samples, test.seed), metric, systems);
     let result = |system: usize| {
         let difference = (system > 0).then(|| (scores[0] - scores[system]).abs());
         let (baseline, own) = (&resampled[0], &resampled[system]);
@@ -32,19 +32,29 @@ pub(super) fn run(test: &PairedTest, metric: &Metric, systems: &[Rows]) -> Vec<S
     (0..systems.len()).map(result).collect()
 }
 
+/// How sure the score of one system is.
+pub(super) fn of_one(confidence: &Confidence, metric: &Metric, rows: &Rows) -> Interval {
+    let draws = (confidence.samples, confidence.seed);
+    let resampled = &resample(draws, metric, std::slice::from_ref(rows))[0];
+    match metric.resamples_in_single_precision() {
+        true => interval(&single(resampled), exact_mean),
+        false => interval(resampled, exact_mean),
+    }
+}
+
 /// Scores by system and resample.
-fn resample(test: &PairedTest, metric: &Metric, systems: &[Rows]) -> Vec<Vec<f64>> {
+fn resample((samples, seed): (usize, u64), metric: &Metric, systems: &[Rows]) -> Vec<Vec<f64>> {
     let lines = systems[0].len();
     let bound = u32::try_from(lines).expect("a text of less than four billion lines");
     let width = systems[0].width();
     let systems: Vec<Vec<f32>> = systems.iter().map(Rows::single).collect();
-    let mut scores = vec![Vec::with_capacity(test.samples); systems.len()];
-    let mut generator = Pcg64::new(test.seed);
+    let mut scores = vec![Vec::with_capacity(samples); systems.len()];
+    let mut generator = Pcg64::new(seed);
     let mut drawn = Vec::new();
-    for first in (0..test.samples).step_by(BLOCK) {
-        let samples = BLOCK.min(test.samples - first);
+    for first in (0..samples).step_by(BLOCK) {
+        let block = BLOCK.min(samples - first);
         drawn.clear();
-        drawn.extend((0..samples * lines).map(|_| generator.below(bound)));
+        drawn.extend((0..block * lines).map(|_| generator.below(bound)));
         let score = |rows: &Vec<f32>, sample: &[u32]| {
             let mut sums = vec![0.0; width];
             for line in sample {
@@ -75,17 +85,17 @@ fn analyse<R: Real>(baseline: &[R], system: &[R], difference: Option<f64>) -> (I
         let beyond = distances.iter().filter(|distance| **distance - centre > difference);
         p_value(beyond.count(), distances.len())
     });
-    (interval(system), p_value)
+    // NumPy takes the mean of the sorted numbers, and sums depend on the order.
+    (interval(system, mean), p_value)
 }
 
 /// The mean, and half of what is left between the lowest and the highest fortieth.
-fn interval<R: Real>(scores: &[R]) -> Interval {
+fn interval<R: Real>(scores: &[R], mean: impl Fn(&[R]) -> R) -> Interval {
     let mut sorted = scores.to_vec();
     sorted.sort_by(|one, other| one.double().total_cmp(&other.double()));
     let cut = sorted.len() / 40;
     let (low, high) = (sorted[cut], sorted[sorted.len() - 1 - cut]);
     Interval {
-        // NumPy takes the mean of the sorted numbers, and sums depend on the order.
         mean: mean(&sorted).double(),
         half_width: (R::of(0.5) * (high - low)).double(),
     }
@@ -102,8 +112,8 @@ mod tests {
             mean: 39.5,
             half_width: 0.5 * (77.0 - 2.0),
         };
-        assert_eq!(interval(&scores), expected);
-        assert_eq!(interval(&[7.0f32]).half_width, 0.0);
+        assert_eq!(interval(&scores, mean), expected);
+        assert_eq!(interval(&[7.0f32], mean).half_width, 0.0);
     }
 
     #[test]

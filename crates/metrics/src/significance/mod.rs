@@ -1,8 +1,8 @@
-//! Is one system really better than another? Two tests over the same lines.
+//! How sure is a score, and is one system really better than another? Two tests over the same lines.
 //!
 //! | module | job |
 //! |---|---|
-//! | `bootstrap` | paired bootstrap resampling (Koehn 2004): lines drawn with replacement |
+//! | `bootstrap` | bootstrap resampling (Koehn 2004), of one system or paired: lines drawn with replacement |
 //! | `randomisation` | paired approximate randomisation (Riezler and Maxwell 2005): lines swapped between two systems |
 //! | `random` | the random numbers that NumPy draws, so that sacreBLEU's results come out |
 //!
@@ -44,6 +44,15 @@ pub struct PairedTest {
     /// How chance is imitated.
     pub kind: TestKind,
     /// Resamples, or trials.
+    pub samples: usize,
+    /// Where the random numbers start.
+    pub seed: u64,
+}
+
+/// How sure the score of one system is: what it has on test sets of the same size, drawn from its lines with replacement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confidence {
+    /// Resamples.
     pub samples: usize,
     /// Where the random numbers start.
     pub seed: u64,
@@ -91,6 +100,26 @@ impl FromStr for TestKind {
     }
 }
 
+impl Confidence {
+    /// The interval that holds 95 % of the scores of resampled lines.
+    ///
+    /// # Panics
+    ///
+    /// Without a sample or a line.
+    pub fn interval(&self, metric: &Metric, rows: &Rows) -> Interval {
+        assert!(
+            self.samples > 0 && !rows.is_empty(),
+            "an interval needs samples and lines"
+        );
+        bootstrap::of_one(self, metric, rows)
+    }
+
+    /// The metric's signature with the samples and the seed: `nrefs:1|bs:1000|seed:12345|case:mixed|…`.
+    pub fn signature(&self, metric: &Metric, n_references: usize) -> String {
+        signature(metric, n_references, TestKind::Bootstrap, self.samples, self.seed)
+    }
+}
+
 impl PairedTest {
     /// sacreBLEU's seed.
     pub const DEFAULT_SEED: u64 = 12345;
@@ -117,14 +146,18 @@ impl PairedTest {
     /// The metric's signature with the samples and the seed, where sacreBLEU puts them:
     /// `nrefs:1|bs:1000|seed:12345|case:mixed|…`.
     pub fn signature(&self, metric: &Metric, n_references: usize) -> String {
-        let kind = match self.kind {
-            TestKind::Bootstrap => "bs",
-            TestKind::Randomisation => "ar",
-        };
-        let own = metric.signature(n_references);
-        let (references, options) = own.split_once('|').unwrap_or((&own, ""));
-        format!("{references}|{kind}:{}|seed:{}|{options}", self.samples, self.seed)
+        signature(metric, n_references, self.kind, self.samples, self.seed)
     }
+}
+
+fn signature(metric: &Metric, n_references: usize, kind: TestKind, samples: usize, seed: u64) -> String {
+    let kind = match kind {
+        TestKind::Bootstrap => "bs",
+        TestKind::Randomisation => "ar",
+    };
+    let own = metric.signature(n_references);
+    let (references, options) = own.split_once('|').unwrap_or((&own, ""));
+    format!("{references}|{kind}:{samples}|seed:{seed}|{options}")
 }
 
 /// The share of samples beyond the real difference, where the real one counts as a sample too, so that p is never zero
@@ -193,6 +226,25 @@ mod tests {
             };
             assert_eq!(in_pool(1), in_pool(3));
         }
+    }
+
+    #[test]
+    fn one_system_has_the_interval_that_it_has_among_others() {
+        let ter = Metric::Ter(Ter::new(TerOptions::default()));
+        let systems = [rows(|line| line % 7), rows(|line| line % 6)];
+        let paired = test(TestKind::Bootstrap).run(&ter, &systems)[1].interval.unwrap();
+        let confidence = Confidence {
+            samples: 200,
+            seed: PairedTest::DEFAULT_SEED,
+        };
+        let alone = confidence.interval(&ter, &systems[1]);
+        // The means are summed in other ways.
+        assert_eq!(alone.half_width, paired.half_width);
+        assert!((alone.mean - paired.mean).abs() < 1e-5, "{alone:?} {paired:?}");
+        assert_eq!(
+            confidence.signature(&ter, 1),
+            test(TestKind::Bootstrap).signature(&ter, 1)
+        );
     }
 
     #[test]
