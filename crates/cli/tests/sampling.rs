@@ -150,6 +150,18 @@ fn back_translations_are_trained_on() {
             "{pair:?} is out of order or none of the samples"
         );
     }
+    translate(
+        "mono.tgt",
+        &["--sample", "--n-best", "2", "--pairs", "forward.tsv", "--forward"],
+    )
+    .ok();
+    let exchanged: Vec<String> = pairs
+        .lines()
+        .map(|pair| pair.split_once('\t').expect("a TAB"))
+        .map(|(source, target)| format!("{target}\t{source}"))
+        .collect();
+    assert_eq!(work.read("forward.tsv").lines().collect::<Vec<_>>(), exchanged);
+
     let written = pairs.lines().count();
     assert!(written > 30, "{written} pairs of 42 samples");
 

@@ -20,7 +20,7 @@
 //! average       several checkpoints as one
 //! split         lines that are too long for a model
 //! translate     text -> ids -> search or samples -> text
-//! back_translation  training pairs out of translations
+//! synthetic     training pairs out of translations
 //! attention     what a translation looked at
 //! translations  those that a run keeps, and how they were made
 //! evaluate      scores of translations
@@ -36,7 +36,6 @@
 
 pub mod attention;
 pub mod average;
-pub mod back_translation;
 pub mod bench;
 pub mod checkpoint;
 pub mod compare;
@@ -57,6 +56,7 @@ pub mod schedule;
 pub mod score;
 pub mod score_options;
 pub mod split;
+pub mod synthetic;
 pub mod tag;
 pub mod tensors;
 pub mod train;

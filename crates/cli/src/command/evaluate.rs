@@ -45,7 +45,7 @@ pub struct Evaluate {
     hypothesis: Option<PathBuf>,
     #[command(flatten)]
     references: ReferenceFiles,
-    /// best, last, average, an update's number, or a checkpoint's folder; several with commas translate together
+    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// Hypotheses kept for a sentence [default: the config's]

@@ -12,8 +12,8 @@ use anyhow::Context;
 use clap::Args;
 use ember_data::corpus::{LineReader, PairFile, read_lines};
 use ember_trainer::attention::{attention_maps, attention_of};
-use ember_trainer::back_translation::back_translated;
 use ember_trainer::run::RunFolder;
+use ember_trainer::synthetic::{MachineSide, synthetic_pairs};
 use ember_trainer::tag::TaggedLines;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
@@ -46,7 +46,7 @@ pub struct Translate {
     /// Write the N best translations of each line, one a line; always N, empty ones where there are fewer
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = beam)]
     n_best: usize,
-    /// best, last, average, an update's number, or a checkpoint's folder; several with commas translate together
+    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     #[command(flatten)]
@@ -65,6 +65,9 @@ pub struct Translate {
     /// .tsv, .tsv.gz or .tsv.zst
     #[arg(long, value_name = "FILE", value_parser = pair_file, conflicts_with_all = ["output", "scores"])]
     pairs: Option<PairFile>,
+    /// With --pairs: input, TAB, translation, to train a model of the same direction on
+    #[arg(long, requires = "pairs")]
+    forward: bool,
     /// Write what the best translations attended to, layer by layer and head by head: a page to look at if FILE ends in
     /// .html or .htm, one picture a map beside FILE if it ends in .svg, else JSON
     #[arg(long, value_name = "FILE")]
@@ -117,7 +120,11 @@ impl Translate {
     }
 
     fn write_pairs(&self, file: &PairFile, lines: &[String], translations: &[Translation]) -> anyhow::Result<()> {
-        let found = back_translated(lines, translations, self.n_best);
+        let machine = match self.forward {
+            true => MachineSide::Target,
+            false => MachineSide::Source,
+        };
+        let found = synthetic_pairs(lines, translations, machine, self.n_best);
         let written = file.write(found.pairs)?;
         print_to_stderr(&format!(
             "{}: {written} pairs of {} lines; left out: {}",

@@ -68,8 +68,9 @@ impl Pointer {
     }
 }
 
-/// The folder of `best`, `last`, `average`, an update's number, or a path: what `--checkpoint` takes. Without a
-/// validation so far `best` is the last.
+/// The folder of `best`, `last`, `average`, an update's number, or a path: what `--checkpoint` takes. A path leads to a
+/// checkpoint, to the `best` or `last` beside it, or to a run, whose best it stands for. Without a validation so far `best` is
+/// the last.
 ///
 /// # Errors
 /// A checkpoint that does not exist, with those that do.
@@ -98,13 +99,30 @@ pub fn resolve(run: &Path, checkpoint: &str) -> Result<PathBuf> {
             };
         }
         number if number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() => number.parse().ok(),
-        path if Path::new(path).is_dir() => return Ok(path.into()),
-        _ => None,
+        path => match named_by_path(Path::new(path)) {
+            Some((run, name)) => return resolve(&run, name),
+            None if Path::new(path).is_dir() => return Ok(path.into()),
+            None => None,
+        },
     };
     match update.map(|update| folder(&checkpoints, update)) {
         Some(folder) if folder.is_dir() => Ok(folder),
         _ => Err(missing(format!("there is no checkpoint {checkpoint:?}"))),
     }
+}
+
+/// Run and name of `RUN/checkpoints/best`, `RUN/checkpoints/last` and `RUN`.
+fn named_by_path(path: &Path) -> Option<(PathBuf, &'static str)> {
+    if path.join("checkpoints").is_dir() {
+        return Some((path.to_path_buf(), Pointer::Best.name()));
+    }
+    let pointer = [Pointer::Best, Pointer::Last]
+        .into_iter()
+        .find(|pointer| path.ends_with(pointer.name()))?;
+    let checkpoints = path
+        .parent()
+        .filter(|folder| folder.ends_with("checkpoints") && folder.is_dir())?;
+    Some((checkpoints.parent()?.to_path_buf(), pointer.name()))
 }
 
 fn available(checkpoints: &Path) -> String {

@@ -289,6 +289,15 @@ fn pointers_and_numbers_find_their_checkpoint() {
     }
     let folder = checkpoints.join("100");
     assert_eq!(resolve(run.path(), folder.to_str().unwrap()).unwrap(), folder);
+    let path = |name: &str| run.path().join(name).to_str().unwrap().to_owned();
+    for (path, update) in [
+        (path("checkpoints/last"), 200),
+        (path("checkpoints/best"), 100),
+        (path(""), 100),
+    ] {
+        let found = resolve(Path::new("elsewhere"), &path).unwrap();
+        assert_eq!(found, files::folder(&checkpoints, update), "{path}");
+    }
     for name in ["300", "bset", "average", "", "99999999999999999999999"] {
         let error = resolve(run.path(), name).unwrap_err().to_string();
         assert!(error.ends_with("hint: there are 100, 200"), "{error}");

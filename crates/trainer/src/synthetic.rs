@@ -1,7 +1,11 @@
-//! Training pairs out of the translations of text that a human wrote (Sennrich et al. 2016).
+//! Training pairs out of the translations of text that a human wrote.
 //!
-//! A model of the reverse direction translates text of the target language. What it makes of a line, faults and all,
-//! becomes the source of a pair, and the line itself, without fault, the target.
+//! Back-translation (Sennrich et al. 2016): a model of the reverse direction translates text of the target language. What it
+//! makes of a line, faults and all, becomes the source of a pair, and the line itself, without fault, the target.
+//!
+//! Forward translation: a model of the same direction translates the source. What it writes is simpler and more regular than
+//! what people write, and easier to learn (sequence-level distillation, Kim and Rush 2016; data diversification, Nguyen et
+//! al. 2020).
 
 use std::fmt;
 
@@ -9,10 +13,19 @@ use ember_data::corpus::is_blank;
 
 use crate::translate::Translation;
 
+/// The side of a pair that the machine wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineSide {
+    /// The source: back-translation.
+    Source,
+    /// The target: forward translation.
+    Target,
+}
+
 /// Pairs to train on, and what gave none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntheticPairs<'a> {
-    /// Translation and line: source and target of a pair.
+    /// Source and target.
     pub pairs: Vec<(&'a str, &'a str)>,
     /// What gave no pair.
     pub left_out: LeftOut,
@@ -30,7 +43,12 @@ pub struct LeftOut {
 }
 
 /// Pairs the first `most` translations of each line with it.
-pub fn back_translated<'a>(lines: &'a [String], translations: &'a [Translation], most: usize) -> SyntheticPairs<'a> {
+pub fn synthetic_pairs<'a>(
+    lines: &'a [String],
+    translations: &'a [Translation],
+    machine: MachineSide,
+    most: usize,
+) -> SyntheticPairs<'a> {
     let mut pairs = Vec::new();
     let mut left_out = LeftOut::default();
     for (line, translation) in lines.iter().zip(translations) {
@@ -42,7 +60,11 @@ pub fn back_translated<'a>(lines: &'a [String], translations: &'a [Translation],
             } else if is_blank(&candidate.text) {
                 left_out.empty_translations += 1;
             } else {
-                pairs.push((&candidate.text[..], &line[..]));
+                let (written, given) = (candidate.text.as_str(), line.as_str());
+                pairs.push(match machine {
+                    MachineSide::Source => (written, given),
+                    MachineSide::Target => (given, written),
+                });
             }
         }
     }
@@ -91,13 +113,14 @@ mod tests {
             translation(&[("\u{200B}", false), ("zwei zwei zwei", true)]),
             translation(&[("drei", false)]),
         ];
-        let found = back_translated(&lines, &translations, 2);
+        let found = synthetic_pairs(&lines, &translations, MachineSide::Source, 2);
         assert_eq!(found.pairs, [("eins", "one"), ("ein", "one"), ("drei", "three")]);
         let expected = "2 with an empty line, 1 with an empty translation, 1 cut off at the longest output";
         assert_eq!(found.left_out.to_string(), expected);
-        assert_eq!(
-            back_translated(&lines[..1], &translations, 9).left_out.to_string(),
-            "none"
-        );
+        let forward = synthetic_pairs(&lines, &translations, MachineSide::Target, 2);
+        assert_eq!(forward.pairs, [("one", "eins"), ("one", "ein"), ("three", "drei")]);
+        assert_eq!(forward.left_out, found.left_out);
+        let first = synthetic_pairs(&lines[..1], &translations, MachineSide::Source, 9);
+        assert_eq!(first.left_out.to_string(), "none");
     }
 }
