@@ -98,8 +98,8 @@ pub fn resolve(run: &Path, checkpoint: &str) -> Result<PathBuf> {
                 Err(missing(message.into()))
             };
         }
-        number if number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() => number.parse().ok(),
         "" => None,
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse().ok(),
         path => match named_by_path(Path::new(path)) {
             Some((run, name)) => return resolve(&run, name),
             None if Path::new(path).is_dir() => return Ok(path.into()),
