@@ -64,6 +64,17 @@ fn assert_near(found: &Value, expected: f64, what: &str) {
     assert!((found - expected).abs() < 1e-8, "{what}: {found} not {expected}");
 }
 
+/// BLEU, chrF and TER have these values in the field, and signatures that begin so.
+#[track_caller]
+fn assert_scores(found: &Value, field: &str, expected: [f64; 3], signature: &str) {
+    for (index, expected) in expected.into_iter().enumerate() {
+        let metric = &found["metrics"][index];
+        assert_near(&metric[field], expected, field);
+        let own = metric["signature"].as_str().expect("a signature");
+        assert!(own.starts_with(signature), "{own}");
+    }
+}
+
 #[test]
 fn every_option_gives_sacrebleus_score_and_signature() {
     let work = texts();
@@ -98,14 +109,8 @@ fn an_empty_line_is_a_reference_unless_it_is_missing() {
     let work = texts();
     // sacreBLEU's Python interface with None in the place of the empty line.
     let missing = json(&work, &["ref", "more"], "--empty-is-missing");
-    for (index, score) in [42.21068126374528, 57.44824106322596, 53.333333333333336]
-        .into_iter()
-        .enumerate()
-    {
-        assert_near(&missing["metrics"][index]["score"], score, "missing");
-        let signature = missing["metrics"][index]["signature"].as_str().expect("a signature");
-        assert!(signature.starts_with("nrefs:var|"), "{signature}");
-    }
+    let expected = [42.21068126374528, 57.44824106322596, 53.333333333333336];
+    assert_scores(&missing, "score", expected, "nrefs:var|");
     let empty = json(&work, &["ref", "more"], "");
     assert_near(&empty["metrics"][2]["score"], 61.53846153846154, "empty");
     work.run(&[
@@ -128,14 +133,8 @@ fn references_may_stand_in_one_file() {
          Größe zählt NICHT immer!\tSize doesn't\tmatter.\n我喜欢吃苹果。\t我爱苹果。\n",
     );
     let found = json(&work, &["both"], "--num-refs 2");
-    for (index, score) in [42.210681263745, 57.448241063226, 59.259259259259]
-        .into_iter()
-        .enumerate()
-    {
-        assert_near(&found["metrics"][index]["score"], score, "two references");
-        let signature = found["metrics"][index]["signature"].as_str().expect("a signature");
-        assert!(signature.starts_with("nrefs:2|"), "{signature}");
-    }
+    let expected = [42.210681263745, 57.448241063226, 59.259259259259];
+    assert_scores(&found, "score", expected, "nrefs:2|");
     // The second and third lines have no second reference.
     work.write(
         "gaps",
@@ -161,33 +160,23 @@ fn references_may_stand_in_one_file() {
 #[test]
 fn confidence_is_sacrebleus() {
     let work = texts();
-    // Seed, and by metric the mean and half the interval, of sacreBLEU's --confidence --confidence-n 200.
-    for (seed, expected) in [
+    // Seed, means by metric, and halves of their intervals, of sacreBLEU's --confidence --confidence-n 200.
+    for (seed, means, halves) in [
         (
             12345,
-            [
-                (24.638187241763, 23.643539999597),
-                (57.749599456787, 12.870651245117),
-                (57.013572692871, 51.538463592529),
-            ],
+            [24.638187241763, 57.749599456787, 57.013572692871],
+            [23.643539999597, 12.870651245117, 51.538463592529],
         ),
         (
             7,
-            [
-                (24.422951131739, 23.643539999597),
-                (56.786010742188, 13.642131805420),
-                (55.978851318359, 50.909095764160),
-            ],
+            [24.422951131739, 56.786010742188, 55.978851318359],
+            [23.643539999597, 13.642131805420, 50.909095764160],
         ),
     ] {
         let found = json(&work, &["ref"], &format!("--confidence --samples 200 --seed {seed}"));
-        for (metric, (mean, confidence)) in found["metrics"].as_array().expect("metrics").iter().zip(expected) {
-            assert_near(&metric["mean"], mean, "mean");
-            assert_near(&metric["confidence"], confidence, "confidence");
-            let signature = metric["signature"].as_str().expect("a signature");
-            let start = format!("nrefs:1|bs:200|seed:{seed}|case:");
-            assert!(signature.starts_with(&start), "{signature}");
-        }
+        let signature = format!("nrefs:1|bs:200|seed:{seed}|case:");
+        assert_scores(&found, "mean", means, &signature);
+        assert_scores(&found, "confidence", halves, &signature);
     }
     assert!(json(&work, &["ref"], "")["metrics"][0].get("mean").is_none());
     let arguments = ["evaluate", "--hypothesis", "hyp", "--reference", "ref", "--confidence"];

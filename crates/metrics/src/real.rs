@@ -46,8 +46,8 @@ pub(crate) fn mean<R: Real>(values: &[R]) -> R {
     R::of(pairwise_sum(values).double() / values.len() as f64)
 }
 
-/// The arithmetic mean of the exact sum, as Python's `statistics.mean` has it: rounding errors are carried along (Neumaier
-/// 1974).
+/// The arithmetic mean of the exact sum, as Python's `statistics.mean` has it: rounding errors are carried along
+/// (Neumaier 1974).
 ///
 /// # Panics
 ///

@@ -1,11 +1,11 @@
 //! Training pairs out of the translations of text that a human wrote.
 //!
-//! Back-translation (Sennrich et al. 2016): a model of the reverse direction translates text of the target language. What it
-//! makes of a line, faults and all, becomes the source of a pair, and the line itself, without fault, the target.
+//! Back-translation (Sennrich et al. 2016): a model of the reverse direction translates text of the target language. What
+//! it makes of a line, faults and all, becomes the source of a pair, and the line itself, without fault, the target.
 //!
-//! Forward translation: a model of the same direction translates the source. What it writes is simpler and more regular than
-//! what people write, and easier to learn (sequence-level distillation, Kim and Rush 2016; data diversification, Nguyen et
-//! al. 2020).
+//! Forward translation: a model of the same direction translates the source. What it writes is simpler and more regular
+//! than what people write, and easier to learn (sequence-level distillation, Kim and Rush 2016; data diversification,
+//! Nguyen et al. 2020).
 
 use std::fmt;
 

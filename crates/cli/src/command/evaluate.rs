@@ -45,7 +45,8 @@ pub struct Evaluate {
     hypothesis: Option<PathBuf>,
     #[command(flatten)]
     references: ReferenceFiles,
-    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate together
+    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate
+    /// together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// Hypotheses kept for a sentence [default: the config's]
@@ -61,8 +62,8 @@ pub struct Evaluate {
     #[arg(long)]
     confidence: bool,
     /// How often they are drawn
-    #[arg(long, value_name = "N", requires = "confidence", default_value_t = TestKind::Bootstrap.default_samples() as u64,
-          value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", requires = "confidence", value_parser = clap::value_parser!(u64).range(1..=10_000_000),
+          default_value_t = TestKind::Bootstrap.default_samples() as u64)]
     samples: u64,
     /// Where the random numbers start
     #[arg(long, value_name = "N", requires = "confidence", default_value_t = PairedTest::DEFAULT_SEED)]

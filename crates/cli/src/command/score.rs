@@ -31,7 +31,8 @@ pub struct Score {
     /// The tag that every source line begins with, of a model that was trained with tags, such as "<2de>"
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas score together
+    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas score
+    /// together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]

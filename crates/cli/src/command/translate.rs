@@ -46,7 +46,8 @@ pub struct Translate {
     /// Write the N best translations of each line, one a line; always N, empty ones where there are fewer
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = beam)]
     n_best: usize,
-    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate together
+    /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate
+    /// together
     #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
     checkpoint: String,
     #[command(flatten)]

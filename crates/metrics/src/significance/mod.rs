@@ -49,7 +49,8 @@ pub struct PairedTest {
     pub seed: u64,
 }
 
-/// How sure the score of one system is: what it has on test sets of the same size, drawn from its lines with replacement.
+/// How sure the score of one system is: what it has on test sets of the same size, drawn from its lines with
+/// replacement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confidence {
     /// Resamples.

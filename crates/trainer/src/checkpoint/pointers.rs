@@ -69,8 +69,8 @@ impl Pointer {
 }
 
 /// The folder of `best`, `last`, `average`, an update's number, or a path: what `--checkpoint` takes. A path leads to a
-/// checkpoint, to the `best` or `last` beside it, or to a run, whose best it stands for. Without a validation so far `best` is
-/// the last.
+/// checkpoint, to the `best` or `last` beside it, or to a run, whose best it stands for. Without a validation so far
+/// `best` is the last.
 ///
 /// # Errors
 /// A checkpoint that does not exist, with those that do.
