@@ -22,6 +22,10 @@ use ember_kernels::residual_norm::{EPSILON, add, add_and_norm, norm};
 use ember_kernels::source_attention::{Scores, source_attention};
 use ember_kernels::{Dropout, Precision, use_reference};
 
+/// That of the program: the system's allocator would be measured with every operation.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 128;
 const LENGTH: usize = 16;
 const D_MODEL: usize = 256;

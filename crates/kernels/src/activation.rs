@@ -130,6 +130,7 @@ fn forward<B: Cpu>(x: &FloatTensor<B>, activation: Activation, dropout: Dropout)
     let mut shape = x.shape();
     let last = shape.num_dims() - 1;
     let ratio = if activation == Activation::Swiglu { 2 } else { 1 };
+    assert!(shape[last].is_multiple_of(ratio), "x and its gate are of one width");
     shape[last] /= ratio;
     let width = shape[last];
     let x = B::values(x);

@@ -165,6 +165,15 @@ impl Layout {
             Some(memory) => (memory[1], query_row, memory[2]),
             None => (queries, query_row / 3, query_row),
         };
+        assert!(
+            heads > 0 && d_model.is_multiple_of(heads),
+            "width {d_model} is not divisible by {heads} heads"
+        );
+        let parts = if memory.is_some() { 2 } else { 3 };
+        assert_eq!(key_row, parts * d_model, "numbers in a row of keys and values");
+        if let Some(memory) = memory {
+            assert_eq!(memory[0], batch, "sentences of memory and query");
+        }
         let key_begin = key_row - 2 * d_model;
         Self {
             batch,

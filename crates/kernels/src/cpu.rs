@@ -7,6 +7,9 @@ use burn::backend::ndarray::{NdArrayTensor, SharedArray};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, DispatchDevice, Flex, NdArray};
 use burn::prelude::*;
+use rayon::prelude::*;
+
+use crate::numbers::{CHUNK, uninitialized};
 
 /// A backend whose tensors lie in this machine's memory.
 pub trait Cpu: Backend {
@@ -37,7 +40,12 @@ impl Cpu for Flex {
     }
 
     fn into_values(tensor: FlexTensor) -> Vec<f32> {
-        tensor.into_data().into_vec().expect("fp32")
+        let tensor = Self::contiguous(tensor);
+        if tensor.is_unique() && tensor.bytes().len() == size_of_val(Self::values(&tensor)) {
+            tensor.into_data().into_vec().expect("fp32")
+        } else {
+            copied(Self::values(&tensor))
+        }
     }
 
     fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
@@ -80,6 +88,15 @@ impl Cpu for NdArray {
             .expect("as many numbers as the shape says")
             .into()
     }
+}
+
+/// A copy, made by all threads.
+fn copied(values: &[f32]) -> Vec<f32> {
+    let mut copy = uninitialized(values.len());
+    copy.par_chunks_mut(CHUNK)
+        .zip(values.par_chunks(CHUNK))
+        .for_each(|(to, from)| to.copy_from_slice(from));
+    copy
 }
 
 static REFERENCE_ONLY: AtomicBool = AtomicBool::new(false);

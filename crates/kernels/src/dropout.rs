@@ -94,6 +94,8 @@ fn hash(index: u32, key: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instructions::InstructionSet;
+    use crate::testing::pool;
 
     #[test]
     fn the_rate_is_met_and_the_mean_is_kept() {
@@ -116,8 +118,8 @@ mod tests {
 
     #[test]
     fn the_pattern_does_not_depend_on_the_number_of_threads() {
-        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let factors = |threads| pool(threads).install(|| Dropout::new(0.1, 5).factors(100_003));
+        let best = InstructionSet::detect();
+        let factors = |threads| pool(threads, best).install(|| Dropout::new(0.1, 5).factors(100_003));
         assert_eq!(factors(1), factors(4));
     }
 

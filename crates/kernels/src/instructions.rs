@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 /// What the kernels are run with, from the widest to the plainest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InstructionSet {
     /// 512-bit registers, and products of bf16 numbers.
     Avx512Bf16,
@@ -26,7 +26,10 @@ impl InstructionSet {
     /// The best one of this machine.
     pub fn detect() -> Self {
         static FOUND: OnceLock<InstructionSet> = OnceLock::new();
-        *FOUND.get_or_init(find)
+        let found = *FOUND.get_or_init(find);
+        #[cfg(test)]
+        let found = found.max(limit::get());
+        found
     }
 
     /// Whether matrix products can multiply bf16 numbers directly.
@@ -111,6 +114,28 @@ macro_rules! vectorized {
     )* };
 }
 pub(crate) use vectorized;
+
+/// Lets a thread do without its machine's best instructions, so that tests reach what plainer machines run.
+#[cfg(test)]
+pub mod limit {
+    use std::cell::Cell;
+
+    use super::InstructionSet;
+
+    thread_local! {
+        static LIMIT: Cell<InstructionSet> = const { Cell::new(InstructionSet::Avx512Bf16) };
+    }
+
+    /// The best that this thread may use.
+    pub fn get() -> InstructionSet {
+        LIMIT.get()
+    }
+
+    /// Sets it.
+    pub fn set(best: InstructionSet) {
+        LIMIT.set(best);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -110,6 +110,14 @@ pub trait Plain: Copy {}
 impl Plain for f32 {}
 impl Plain for u32 {}
 
+/// Chunks of a buffer; of an empty one, as many empty ones.
+pub fn chunks_or_empty(buffer: &mut [f32], size: usize, count: usize) -> Vec<&mut [f32]> {
+    if buffer.is_empty() {
+        return (0..count).map(|_| <&mut [f32]>::default()).collect();
+    }
+    buffer.chunks_mut(size).collect()
+}
+
 /// A buffer that holds what was in its memory before: zeroing the hundreds of megabytes of an update would cost a tenth of
 /// its time. A number is to be read only where it was written; what a mask hides is never read.
 #[allow(clippy::uninit_vec)]

@@ -9,6 +9,8 @@
 //!
 //! N rows, D numbers in a row.
 
+mod rows;
+
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -22,8 +24,8 @@ use rayon::prelude::*;
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::dropout::Dropout;
-use crate::instructions::vectorized;
-use crate::numbers::{CHUNK, dot, sum, uninitialized};
+use crate::numbers::{CHUNK, chunks_or_empty, uninitialized};
+use rows::{add_dropped, normalize, normalize_and_keep, normalize_backward, scale_dropped};
 
 /// ε. Norms must be made with it: Burn does not show a norm's own.
 pub const EPSILON: f64 = 1e-5;
@@ -96,7 +98,7 @@ pub trait ResidualKernel: Backend {
 
 impl<B: Cpu> ResidualKernel for B {
     fn norm_kernel(x: FloatTensor<B>, gamma: FloatTensor<B>, beta: FloatTensor<B>) -> FloatTensor<B> {
-        Normalized::<B>::new(x, None, gamma, Dropout::OFF).output(beta)
+        Rows::<B>::new(x, None, [gamma, beta], Dropout::OFF).output()
     }
 
     fn add_norm_kernel(
@@ -106,7 +108,7 @@ impl<B: Cpu> ResidualKernel for B {
         beta: FloatTensor<B>,
         dropout: Dropout,
     ) -> FloatTensor<B> {
-        Normalized::<B>::new(x, Some(y), gamma, dropout).output(beta)
+        Rows::<B>::new(x, Some(y), [gamma, beta], dropout).output()
     }
 
     fn add_kernel(x: FloatTensor<B>, y: FloatTensor<B>, dropout: Dropout) -> FloatTensor<B> {
@@ -127,8 +129,7 @@ impl<B: Cpu, C: CheckpointStrategy> ResidualKernel for Autodiff<B, C> {
     fn norm_kernel(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
         let ((x, x_guard), (gamma, gamma_guard)) = (x.into_parts(), gamma.into_parts());
         let (beta, beta_guard) = beta.into_parts();
-        let normalized = Normalized::<B>::new(x, None, gamma, Dropout::OFF);
-        let output = normalized.output(beta);
+        let (output, normalized) = Rows::<B>::new(x, None, [gamma, beta], Dropout::OFF).output_and_kept();
         record::<B, C, _, _, 3>(AddNormStep, [x_guard, gamma_guard, beta_guard], output, || normalized)
     }
 
@@ -141,8 +142,7 @@ impl<B: Cpu, C: CheckpointStrategy> ResidualKernel for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let ((x, x_guard), (y, y_guard)) = (x.into_parts(), y.into_parts());
         let ((gamma, gamma_guard), (beta, beta_guard)) = (gamma.into_parts(), beta.into_parts());
-        let normalized = Normalized::<B>::new(x, Some(y), gamma, dropout);
-        let output = normalized.output(beta);
+        let (output, normalized) = Rows::<B>::new(x, Some(y), [gamma, beta], dropout).output_and_kept();
         let guards = [x_guard, gamma_guard, beta_guard, y_guard];
         record::<B, C, _, _, 4>(AddNormStep, guards, output, || normalized)
     }
@@ -200,6 +200,77 @@ fn dropped<B: Cpu>(x: &FloatTensor<B>, dropout: Dropout) -> FloatTensor<B> {
     B::tensor(result, x.shape())
 }
 
+/// What a norm reads, all contiguous.
+struct Rows<B: Cpu> {
+    x: FloatTensor<B>,
+    y: Option<FloatTensor<B>>,
+    gamma: FloatTensor<B>,
+    beta: FloatTensor<B>,
+    dropout: Dropout,
+}
+
+impl<B: Cpu> Rows<B> {
+    fn new(x: FloatTensor<B>, y: Option<FloatTensor<B>>, scale: [FloatTensor<B>; 2], dropout: Dropout) -> Self {
+        let [gamma, beta] = scale.map(B::contiguous);
+        let (x, y) = (B::contiguous(x), y.map(B::contiguous));
+        let width = x.shape().last().copied();
+        assert_eq!(width, Some(gamma.shape()[0]), "width of the rows and of the norm");
+        assert_eq!(gamma.shape(), beta.shape(), "numbers of gamma and beta");
+        if let Some(y) = &y {
+            assert_eq!(x.shape(), y.shape(), "shapes of x and y");
+        }
+        Self {
+            x,
+            y,
+            gamma,
+            beta,
+            dropout,
+        }
+    }
+
+    /// The numbers of x and y that one task reads.
+    fn block(&self, begin: usize, count: usize) -> (&[f32], Option<&[f32]>) {
+        let of = |tensor| &B::values(tensor)[begin..][..count];
+        (of(&self.x), self.y.as_ref().map(of))
+    }
+
+    /// `γ h + β`. No other array is made: h stands in its place for as long as a row takes.
+    fn output(&self) -> FloatTensor<B> {
+        let (gamma, beta) = (B::values(&self.gamma), B::values(&self.beta));
+        let size = ROWS * gamma.len();
+        let mut output = uninitialized(B::values(&self.x).len());
+        output.par_chunks_mut(size).enumerate().for_each(|(block, output)| {
+            let begin = block * size;
+            let (x, y) = self.block(begin, output.len());
+            normalize(x, y, gamma, beta, output, self.dropout, begin);
+        });
+        B::tensor(output, self.x.shape())
+    }
+
+    /// The same, with what the backward step needs.
+    fn output_and_kept(self) -> (FloatTensor<B>, Normalized<B>) {
+        let (gamma, beta) = (B::values(&self.gamma), B::values(&self.beta));
+        let (size, count) = (ROWS * gamma.len(), B::values(&self.x).len());
+        let (mut output, mut rows) = (uninitialized(count), uninitialized(count));
+        let mut scales = uninitialized(count / gamma.len());
+        let blocks = output.par_chunks_mut(size).zip(rows.par_chunks_mut(size));
+        let blocks = blocks.zip(scales.par_chunks_mut(ROWS)).enumerate();
+        blocks.for_each(|(block, ((output, rows), scales))| {
+            let begin = block * size;
+            let (x, y) = self.block(begin, output.len());
+            normalize_and_keep(x, y, gamma, beta, output, rows, scales, self.dropout, begin);
+        });
+        let (shape, scales_shape) = (self.x.shape(), Shape::new([scales.len()]));
+        let normalized = Normalized {
+            rows: B::tensor(rows, shape.clone()),
+            scales: B::tensor(scales, scales_shape),
+            gamma: self.gamma,
+            dropout: self.dropout,
+        };
+        (B::tensor(output, shape), normalized)
+    }
+}
+
 /// Rows after normalisation, and what the backward step needs.
 #[derive(Debug, Clone)]
 struct Normalized<B: Cpu> {
@@ -212,48 +283,6 @@ struct Normalized<B: Cpu> {
 }
 
 impl<B: Cpu> Normalized<B> {
-    fn new(x: FloatTensor<B>, y: Option<FloatTensor<B>>, gamma: FloatTensor<B>, dropout: Dropout) -> Self {
-        let (x, gamma) = (B::contiguous(x), B::contiguous(gamma));
-        let y = y.map(B::contiguous);
-        let width = gamma.shape()[0];
-        let values = B::values(&x);
-        let count = values.len() / width;
-        let mut rows = uninitialized(values.len());
-        let mut scales = uninitialized(count);
-        let blocks = rows
-            .par_chunks_mut(ROWS * width)
-            .zip(scales.par_chunks_mut(ROWS))
-            .enumerate();
-        blocks.for_each(|(block, (rows, scales))| {
-            let begin = block * ROWS * width;
-            let x = &values[begin..][..rows.len()];
-            let y = y.as_ref().map(|y| &B::values(y)[begin..][..rows.len()]);
-            normalize(x, y, rows, scales, dropout, begin);
-        });
-        Self {
-            rows: B::tensor(rows, x.shape()),
-            scales: B::tensor(scales, Shape::new([count])),
-            gamma,
-            dropout,
-        }
-    }
-
-    /// `γ h + β`.
-    fn output(&self, beta: FloatTensor<B>) -> FloatTensor<B> {
-        let beta = B::contiguous(beta);
-        let (gamma, beta) = (B::values(&self.gamma), B::values(&beta));
-        let rows = B::values(&self.rows);
-        let mut output = uninitialized(rows.len());
-        let block = ROWS * gamma.len();
-        output
-            .par_chunks_mut(block)
-            .zip(rows.par_chunks(block))
-            .for_each(|(output, rows)| {
-                scale_and_shift(rows, gamma, beta, output);
-            });
-        B::tensor(output, self.rows.shape())
-    }
-
     /// Gradients of x, γ, β and y.
     fn backward(&self, output: &[f32]) -> Vec<FloatTensor<B>> {
         let gamma = B::values(&self.gamma);
@@ -263,9 +292,10 @@ impl<B: Cpu> Normalized<B> {
         // The gradient of y is that of x where nothing is dropped.
         let apart = !self.dropout.is_off();
         let mut y = if apart { uninitialized(rows.len()) } else { Vec::new() };
-        let x_blocks = x.par_chunks_mut(ROWS * width).enumerate();
-        let sums: Vec<[Vec<f32>; 2]> = x_blocks
-            .map(|(block, x)| {
+        let y_blocks = chunks_or_empty(&mut y, ROWS * width, scales.len().div_ceil(ROWS));
+        let blocks = x.par_chunks_mut(ROWS * width).zip(y_blocks).enumerate();
+        let sums: Vec<[Vec<f32>; 2]> = blocks
+            .map(|(block, (x, y))| {
                 let begin = block * ROWS * width;
                 let count = x.len() / width;
                 let mut sums = [vec![0.0; width], vec![0.0; width]];
@@ -280,17 +310,10 @@ impl<B: Cpu> Normalized<B> {
                     gamma_sum,
                     beta_sum,
                 );
+                scale_dropped(y, x, self.dropout, begin);
                 sums
             })
             .collect();
-        if apart {
-            y.par_chunks_mut(CHUNK)
-                .zip(x.par_chunks(CHUNK))
-                .enumerate()
-                .for_each(|(chunk, (y, x))| {
-                    scale_dropped(y, x, self.dropout, chunk * CHUNK);
-                });
-        }
         let mut totals = [vec![0.0; width], vec![0.0; width]];
         for block in &sums {
             for (total, sum) in totals.iter_mut().zip(block) {
@@ -305,92 +328,6 @@ impl<B: Cpu> Normalized<B> {
         };
         let [gamma, beta] = totals.map(|total| B::tensor(total, Shape::new([width])));
         vec![x, gamma, beta, y]
-    }
-}
-
-vectorized! {
-    /// `x + dropout(y)` in the place of x; the first number is number `index` of its tensor.
-    fn add_dropped(x: &mut [f32], y: &[f32], dropout: Dropout, index: usize) {
-        for (offset, (x, y)) in x.iter_mut().zip(y).enumerate() {
-            *x += y * dropout.factor(index + offset);
-        }
-    }
-
-    /// `dropout(from)`; the first number is number `index` of its tensor.
-    fn scale_dropped(to: &mut [f32], from: &[f32], dropout: Dropout, index: usize) {
-        for (offset, (to, from)) in to.iter_mut().zip(from).enumerate() {
-            *to = from * dropout.factor(index + offset);
-        }
-    }
-
-    /// h and the scale of every row.
-    fn normalize(
-        x: &[f32],
-        y: Option<&[f32]>,
-        rows: &mut [f32],
-        scales: &mut [f32],
-        dropout: Dropout,
-        index: usize,
-    ) {
-        let width = rows.len() / scales.len();
-        for (number, (row, scale)) in rows.chunks_exact_mut(width).zip(scales).enumerate() {
-            let begin = number * width;
-            let x = &x[begin..][..width];
-            match y {
-                Some(y) => {
-                    let y = &y[begin..][..width];
-                    for i in 0..width {
-                        row[i] = x[i] + y[i] * dropout.factor(index + begin + i);
-                    }
-                }
-                None => row.copy_from_slice(x),
-            }
-            let mean = sum(row) / width as f32;
-            for z in row.iter_mut() {
-                *z -= mean;
-            }
-            *scale = 1.0 / (dot(row, row) / width as f32 + EPSILON as f32).sqrt();
-            for z in row.iter_mut() {
-                *z *= *scale;
-            }
-        }
-    }
-
-    fn scale_and_shift(rows: &[f32], gamma: &[f32], beta: &[f32], output: &mut [f32]) {
-        let width = gamma.len();
-        for (row, output) in rows.chunks_exact(width).zip(output.chunks_exact_mut(width)) {
-            for i in 0..width {
-                output[i] = row[i] * gamma[i] + beta[i];
-            }
-        }
-    }
-
-    /// The gradient of x, and sums over these rows for γ and β.
-    fn normalize_backward(
-        output: &[f32],
-        rows: &[f32],
-        scales: &[f32],
-        gamma: &[f32],
-        x: &mut [f32],
-        gamma_sum: &mut [f32],
-        beta_sum: &mut [f32],
-    ) {
-        let width = gamma.len();
-        for (number, scale) in scales.iter().enumerate() {
-            let begin = number * width;
-            let (output, row) = (&output[begin..][..width], &rows[begin..][..width]);
-            let x = &mut x[begin..][..width];
-            for i in 0..width {
-                gamma_sum[i] += output[i] * row[i];
-                beta_sum[i] += output[i];
-                x[i] = output[i] * gamma[i];
-            }
-            let mean = sum(x) / width as f32;
-            let along = dot(x, row) / width as f32;
-            for i in 0..width {
-                x[i] = (x[i] - mean - row[i] * along) * scale;
-            }
-        }
     }
 }
 

@@ -198,6 +198,10 @@ impl<B: Cpu, const N: usize> Attention<B, N> {
             Shape::new([batch, keys, width]),
             "keys of these queries"
         );
+        if let Some(energy) = tensors.get(3) {
+            assert_eq!(B::values(energy).len(), width, "numbers of v");
+        }
+        assert_ne!(mask, Mask::LookAhead, "words to come have no place in a source");
         let sizes = Sizes { queries, keys, width };
         let mut output = uninitialized(batch * queries * width);
         let mut weights = uninitialized(batch * queries * keys);

@@ -3,6 +3,8 @@
 use burn::module::{Param, ParamId};
 use burn::prelude::*;
 
+use crate::instructions::{InstructionSet, limit};
+
 /// How an input lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -76,6 +78,27 @@ pub fn numbers(count: usize, seed: usize) -> Vec<f32> {
     };
     let number = |x: u32| (0.1 + 0.9 * (x >> 9) as f32 / (1 << 23) as f32) * if x & 1 == 0 { 1.0 } else { -1.0 };
     (0..count as u32).map(|i| number(hash(i))).collect()
+}
+
+/// What this machine can run, the best first.
+pub fn instruction_sets() -> Vec<InstructionSet> {
+    let best = InstructionSet::detect();
+    let all = [
+        InstructionSet::Avx512Bf16,
+        InstructionSet::Avx512,
+        InstructionSet::Avx2,
+        InstructionSet::Baseline,
+    ];
+    all.into_iter().filter(|set| *set >= best).collect()
+}
+
+/// Threads that use nothing better than `set`.
+pub fn pool(threads: usize, set: InstructionSet) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .start_handler(move |_| limit::set(set))
+        .build()
+        .expect("threads")
 }
 
 /// The numbers of a tensor in row-major order.
@@ -223,17 +246,39 @@ impl Case {
     pub fn does_not_depend_on_threads(&self) {
         for device in devices() {
             let device = device.autodiff();
-            let [one, three] = [1, 3].map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| self.run(&self.fused, &device, Upstream::RowMajor))
-            });
-            for ((what, one), (_, three)) in one.iter().zip(&three) {
-                let differ = one
-                    .iter()
-                    .zip(three)
-                    .position(|(one, three)| one.to_bits() != three.to_bits());
-                assert_eq!(differ, None, "{}, {what}, {device:?}", self.name);
+            for set in instruction_sets() {
+                let [one, three] = [1, 3].map(|threads| self.run_in(&pool(threads, set), &device));
+                self.assert_same_bits(&one, &three, &format!("{set}, {device:?}"));
             }
+        }
+    }
+
+    /// Every instruction set gives the same bits; not so for what multiplies matrices.
+    pub fn does_not_depend_on_instructions(&self) {
+        for device in devices() {
+            let device = device.autodiff();
+            let [best, plainer @ ..] = &instruction_sets()[..] else {
+                return;
+            };
+            let best = self.run_in(&pool(1, *best), &device);
+            for set in plainer {
+                let found = self.run_in(&pool(1, *set), &device);
+                self.assert_same_bits(&best, &found, &format!("{set}, {device:?}"));
+            }
+        }
+    }
+
+    fn run_in(&self, pool: &rayon::ThreadPool, device: &Device) -> Results {
+        pool.install(|| self.run(&self.fused, device, Upstream::RowMajor))
+    }
+
+    fn assert_same_bits(&self, expected: &Results, found: &Results, which: &str) {
+        for ((what, expected), (_, found)) in expected.iter().zip(found) {
+            let differ = expected
+                .iter()
+                .zip(found)
+                .position(|(expected, found)| expected.to_bits() != found.to_bits());
+            assert_eq!(differ, None, "{}, {what}, {which}", self.name);
         }
     }
 

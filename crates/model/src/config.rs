@@ -221,7 +221,8 @@ impl ModelConfig {
                 return fail(key, message, "the base model of the paper uses the defaults");
             }
         }
-        if !self.d_model.is_multiple_of(self.n_heads) {
+        let is_transformer = self.arch == Architecture::Transformer;
+        if is_transformer && !self.d_model.is_multiple_of(self.n_heads) {
             return fail(
                 "model.n_heads",
                 format!("d_model {} is not divisible by n_heads {}", self.d_model, self.n_heads),
@@ -230,9 +231,8 @@ impl ModelConfig {
         }
         self.check_recurrent_keys()?;
         let encoding_width = self.embedding_width();
-        if !encoding_width.is_multiple_of(2)
-            || (self.position_merge == PositionMerge::Concat && !self.d_model.is_multiple_of(4))
-        {
+        let is_halved = self.position_merge == PositionMerge::Concat;
+        if is_transformer && (!encoding_width.is_multiple_of(2) || (is_halved && !self.d_model.is_multiple_of(4))) {
             return fail(
                 "model.d_model",
                 format!("d_model {} leaves an odd width for sine and cosine pairs", self.d_model),
@@ -381,7 +381,7 @@ impl DecodingConfig {
         if !self.length_penalty.is_finite() || self.length_penalty < 0.0 {
             return fail(
                 "decoding.length_penalty",
-                format!("{} is below 0", self.length_penalty),
+                format!("{} is not a number from 0 up", self.length_penalty),
                 "0.6 to 1 is common",
             );
         }

@@ -86,12 +86,12 @@ impl Optimizer {
 
     fn update(&mut self, name: &str, weight: Tensor<1>, gradient: Tensor<1>, step: &AdamStep) -> Tensor<1> {
         let zeros = || Tensor::zeros(weight.shape(), &weight.device());
-        let first = ParameterState {
+        let state = self.states.remove(name);
+        let ParameterState { mean, square, average } = state.unwrap_or_else(|| ParameterState {
             mean: zeros(),
             square: zeros(),
             average: None,
-        };
-        let ParameterState { mean, square, average } = self.states.remove(name).unwrap_or(first);
+        });
         let parameter = Parameter {
             weight,
             mean,

@@ -84,3 +84,22 @@ fn threads_change_no_bit() {
         }
     }
 }
+
+#[test]
+fn instructions_change_no_bit() {
+    for activation in ALL {
+        for shape in SHAPES {
+            case(activation, shape, Layout::RowMajor, Dropout::new(0.3, 4), 3.0).does_not_depend_on_instructions();
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "x and its gate are of one width")]
+fn a_gate_of_another_width_is_refused() {
+    activate(
+        Activation::Swiglu,
+        Tensor::ones([1, 2, 5], &Device::flex()),
+        Dropout::OFF,
+    );
+}

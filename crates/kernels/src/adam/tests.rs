@@ -1,5 +1,6 @@
 use super::*;
-use crate::testing::{assert_close, devices, numbers, values};
+use crate::instructions::InstructionSet;
+use crate::testing::{assert_close, devices, instruction_sets, numbers, pool, values};
 
 /// One number, multiples of 32, odd sizes, a whole task, more than one.
 const LENGTHS: [usize; 7] = [1, 7, 32, 64, 33, CHUNK, 2 * CHUNK + 77];
@@ -153,11 +154,10 @@ fn fused_sums_of_squares_are_the_plain_ones() {
 }
 
 #[test]
-fn threads_change_no_bit() {
+fn threads_and_instructions_change_no_bit() {
     for device in devices() {
-        let [one, three] = [1, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
+        let results = |threads, set| {
+            pool(threads, set).install(|| {
                 let results = LENGTHS.map(|length| {
                     let step = |average| {
                         let (parameter, gradient) = example(length, Lying::RowMajor, average, &device);
@@ -174,7 +174,10 @@ fn threads_change_no_bit() {
                 });
                 results.concat().into_iter().map(f32::to_bits).collect::<Vec<_>>()
             })
-        });
-        assert!(one == three, "{device:?}");
+        };
+        let one = results(1, InstructionSet::detect());
+        for set in instruction_sets() {
+            assert!(one == results(3, set), "{set}, {device:?}");
+        }
     }
 }

@@ -164,6 +164,17 @@ fn threads_change_no_bit() {
     }
 }
 
+#[test]
+#[should_panic(expected = "width 10 is not divisible by 3 heads")]
+fn heads_that_do_not_fit_are_refused() {
+    let rows = Tensor::<3>::ones([1, 1, 30], &Device::flex());
+    let heads = Heads {
+        count: 3,
+        dropout: Dropout::OFF,
+    };
+    attention(Projections::Own(rows), &Mask::LookAhead, heads);
+}
+
 /// Padding may hold anything: neither results nor gradients read it.
 #[test]
 fn what_stands_behind_a_sentence_changes_nothing() {

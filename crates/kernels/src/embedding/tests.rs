@@ -111,6 +111,15 @@ fn threads_change_no_bit() {
 }
 
 #[test]
+fn instructions_change_no_bit() {
+    for concat in [false, true] {
+        for sizes in SIZES {
+            case(sizes, concat, Layout::RowMajor, Dropout::new(0.3, 8)).does_not_depend_on_instructions();
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "id 3 is outside a table of 3")]
 fn an_id_outside_the_table_is_refused() {
     let device = Device::flex();

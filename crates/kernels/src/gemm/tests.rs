@@ -1,15 +1,5 @@
 use super::*;
-
-/// Numbers between -1 and 1 that look random.
-fn numbers(count: usize, seed: u32) -> Vec<f32> {
-    (0..count as u32)
-        .map(|i| {
-            let x = (i ^ seed.wrapping_mul(0x9E37_79B9)).wrapping_mul(0x85EB_CA6B);
-            let x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
-            ((x ^ (x >> 16)) >> 8) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect()
-}
+use crate::testing::numbers;
 
 fn at(matrix: Matrix, row: usize, column: usize) -> f64 {
     f64::from(matrix.data[row * matrix.row_stride + column * matrix.column_stride])

@@ -9,7 +9,8 @@ use super::cells::{elman, elman_backward, gru, gru_backward, lstm, lstm_backward
 use super::{Cell, RecurrentRule};
 use crate::cpu::Cpu;
 use crate::gemm::{Matrix, Product, Right, Start, column_sums};
-use crate::numbers::uninitialized;
+use crate::instructions::InstructionSet;
+use crate::numbers::{chunks_or_empty, uninitialized};
 
 /// A layer and the state it starts from.
 #[derive(Debug, Clone)]
@@ -75,9 +76,12 @@ impl<B: Cpu> Layer<B> {
         self.width * (self.length + usize::from(self.has_inner()))
     }
 
-    /// Sentences that a thread takes at a time: whole tiles of a product.
+    /// Sentences that a task takes at a time: whole tiles of a product, as many tasks as threads. Where products of a
+    /// single row round otherwise than larger ones, the number of threads has no say in it.
     fn block(&self) -> usize {
-        self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(12)
+        let own_products = InstructionSet::detect().has_avx512();
+        let tasks = if own_products { rayon::current_num_threads() } else { 4 };
+        self.batch.div_ceil(tasks).next_multiple_of(12)
     }
 
     fn matrix(&self) -> Matrix<'_> {
@@ -263,12 +267,4 @@ impl<B: Cpu> Layer<B> {
         };
         &state[..self.width]
     }
-}
-
-/// Chunks of a buffer; of an empty one, as many empty ones.
-fn chunks_or_empty(buffer: &mut [f32], size: usize, count: usize) -> Vec<&mut [f32]> {
-    if buffer.is_empty() {
-        return (0..count).map(|_| <&mut [f32]>::default()).collect();
-    }
-    buffer.chunks_mut(size).collect()
 }

@@ -110,6 +110,30 @@ fn threads_change_no_bit() {
     }
 }
 
+#[test]
+fn instructions_change_no_bit() {
+    for shape in SHAPES {
+        all(shape, Layout::RowMajor)
+            .iter()
+            .for_each(Case::does_not_depend_on_instructions);
+    }
+}
+
+#[test]
+#[should_panic(expected = "width of the rows and of the norm")]
+fn rows_of_another_width_are_refused() {
+    let device = Device::flex();
+    norm(&LayerNormConfig::new(8).init(&device), Tensor::ones([2, 3, 4], &device));
+}
+
+#[test]
+#[should_panic(expected = "shapes of x and y")]
+fn a_branch_of_another_shape_is_refused() {
+    let device = Device::flex();
+    let [x, y] = [[2, 3, 4], [2, 4, 4]].map(|shape| Tensor::<3>::ones(shape, &device));
+    add_and_norm(&LayerNormConfig::new(4).init(&device), x, y, Dropout::OFF);
+}
+
 /// The sum is made in the place of x only where nobody else holds it.
 #[test]
 fn what_is_added_to_stays_as_it_was() {

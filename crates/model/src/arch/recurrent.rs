@@ -199,17 +199,12 @@ impl Recurrent {
         let Encoded { keys, mut states } = encoded;
         let [batch, length] = target_input.dims();
         let x = self.embedding_rule.embed(self.target_table(), target_input, 0, pass);
-        let dropouts: Vec<Dropout> = self
-            .decoder
-            .iter()
-            .map(|_| pass.dropout(self.decoder_dropout))
-            .collect();
         let attend = |hidden: Tensor<3>, pass: &Pass| match (&self.attention, &keys) {
             (Some(attention), Some(keys)) => attention.forward(hidden, keys, &source.mask, pass),
             _ => hidden,
         };
         if !self.input_feeding {
-            let hidden = self.run_layers(x, &mut states, &dropouts, pass);
+            let hidden = self.run_layers(x, &mut states, pass);
             return (attend(hidden.clone(), pass), hidden);
         }
         let width = self.decoder[0].width();
@@ -217,7 +212,7 @@ impl Recurrent {
         let (mut read, mut all_hidden) = (Vec::new(), Vec::new());
         for position in 0..length {
             let word = x.clone().slice_dim(1, position..position + 1);
-            let hidden = self.run_layers(Tensor::cat(vec![word, fed], 2), &mut states, &dropouts, pass);
+            let hidden = self.run_layers(Tensor::cat(vec![word, fed], 2), &mut states, pass);
             fed = attend(hidden.clone(), pass);
             read.push(fed.clone());
             all_hidden.push(hidden);
@@ -226,10 +221,11 @@ impl Recurrent {
     }
 
     /// All positions of `x` through all layers, from `states` on, which are moved along.
-    fn run_layers(&self, mut x: Tensor<3>, states: &mut [State], dropouts: &[Dropout], pass: &Pass) -> Tensor<3> {
+    fn run_layers(&self, mut x: Tensor<3>, states: &mut [State], pass: &mut Pass) -> Tensor<3> {
         for (number, (layer, state)) in self.decoder.iter().zip(states).enumerate() {
+            let dropout = pass.dropout(self.decoder_dropout);
             if number > 0 {
-                x = dropouts[number].apply(x);
+                x = dropout.apply(x);
             }
             let (outputs, last) = layer.forward(x, state.clone(), None, Direction::Forward, pass);
             x = outputs;
@@ -273,8 +269,7 @@ impl Recurrent {
         if let Some(fed) = &search.fed {
             x = Tensor::cat(vec![x, fed.clone().unsqueeze_dim(1)], 2);
         }
-        let dropouts = vec![Dropout::OFF; self.decoder.len()];
-        let mut read = self.run_layers(x, &mut search.states, &dropouts, pass);
+        let mut read = self.run_layers(x, &mut search.states, pass);
         if let (Some(attention), Some(keys)) = (&self.attention, &search.keys) {
             // A sentence's beams are its queries.
             let [_, _, width] = read.dims();
@@ -322,5 +317,67 @@ impl SearchState {
         self.reorder(&rows_of(sentences, self.beam));
         self.keys = self.keys.take().map(|keys| keys.select(sentences));
         self.mask = self.mask.select(sentences);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ember_kernels::Precision;
+
+    use super::*;
+    use crate::weights::{host_values, initialise};
+
+    const VOCABULARIES: Vocabularies = Vocabularies {
+        source: 9,
+        target: 9,
+        shared: true,
+    };
+
+    fn model(config: &ModelConfig) -> Recurrent {
+        let model = Recurrent::new(config, VOCABULARIES, &Device::flex());
+        initialise(model.expect("a valid config"), 1)
+    }
+
+    /// Heads and pairs of sine and cosine are a Transformer's concern.
+    #[test]
+    fn any_width_fits() {
+        let device = Device::flex();
+        for (arch, d_model) in [(Architecture::Rnn, 9), (Architecture::RnnAttention, 11)] {
+            let config = ModelConfig {
+                arch,
+                d_model,
+                bidirectional: Some(false),
+                ..Default::default()
+            };
+            let source = Source::new(&[4, 5], [1, 2], &device);
+            let read = model(&config).forward(&source, ids_tensor(&[4], [1, 1], &device), &mut Pass::inference());
+            assert_eq!(read.dims(), [1, d_model]);
+        }
+    }
+
+    /// Words at two positions do not lose the same numbers.
+    #[test]
+    fn every_position_of_input_feeding_drops_by_itself() {
+        let config = ModelConfig {
+            arch: Architecture::RnnAttention,
+            input_feeding: Some(true),
+            d_model: 32,
+            decoder_layers: 2,
+            dropout: 0.5.into(),
+            ..Default::default()
+        };
+        let device = Device::flex();
+        let model = model(&config);
+        let pass = &mut Pass::training(1, 1, 0, Precision::Fp32);
+        let zeros = || Tensor::zeros([1, 32], &device);
+        let state = State {
+            hidden: zeros(),
+            inner: Some(zeros()),
+        };
+        let [one, other] = [1, 2].map(|_| {
+            let mut states = vec![state.clone(); 2];
+            host_values(model.run_layers(Tensor::ones([1, 1, 64], &device), &mut states, pass))
+        });
+        assert_ne!(one, other);
     }
 }

@@ -115,12 +115,6 @@ impl Transformer {
         self.projection().weight()
     }
 
-    /// Entries of the target vocabulary.
-    pub fn target_vocabulary(&self) -> usize {
-        let [entries, _] = self.target_table().weight.dims();
-        entries
-    }
-
     /// Prepares a search: keys and values of the encoder's output are computed here, once a sentence.
     ///
     /// `beam` rows stand for each source sentence; `max_length` is the longest output in tokens.

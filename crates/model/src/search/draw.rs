@@ -60,10 +60,15 @@ impl Sampling {
         mix(mix(mix(self.seed) ^ line) ^ part)
     }
 
-    /// The token that `number`, from 0 to below 1, stands for. `</s>` where no token has a probability.
+    /// The token that `number`, from 0 to below 1, stands for. `</s>` where no token has a probability
+    /// that is a number.
     pub(super) fn draw(&self, logits: &[f32], number: f64) -> u32 {
         let candidates = self.candidates(logits);
-        let mut left = number * total(&candidates);
+        let total = total(&candidates);
+        if !total.is_finite() {
+            return EOS;
+        }
+        let mut left = number * total;
         for candidate in &candidates {
             if left < f64::from(candidate.weight) {
                 return candidate.token;
