@@ -8,7 +8,13 @@ if [[ $# -ne 2 ]]; then
   sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
   exit 2
 fi
-ember=$1 corpora=$(realpath "$2")
+ember=$1
+corpora=$(realpath "$2")
+if ! compgen -G "$corpora/*.src" >/dev/null; then
+  echo "error: $corpora holds no NAME.src" >&2
+  echo "hint: the folder has one NAME.src and one NAME.tgt for each case" >&2
+  exit 1
+fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -39,10 +45,12 @@ TOML
   code=0
   "$ember" train "$folder/config.toml" --run-dir "$folder/$name" >"$folder/out" 2>"$folder/err" || code=$?
   if grep -q panicked "$folder/err"; then code="$code PANIC"; fi
+  # A grep that finds nothing must not end the script: a crash without a word is what it is here to tell.
   if [[ $code == 0 ]]; then
-    what=$(sed "s#$corpora/##g" "$folder/err" | grep -E 'training pairs|was removed|was kept' | paste -sd ';' | sed 's/;/; /g')
+    what=$(sed "s#$corpora/##g" "$folder/err" | { grep -E 'training pairs|was removed|was kept' || true; } |
+      paste -sd ';' | sed 's/;/; /g')
   else
-    what=$(sed "s#$corpora/##g" "$folder/err" | grep -v '^training' | tr '\n' ' ')
+    what=$(sed "s#$corpora/##g" "$folder/err" | { grep -v '^training' || true; } | tr '\n' ' ')
   fi
   printf '| %s | %s | %s |\n' "$name" "$code" "$what"
 done

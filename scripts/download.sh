@@ -12,7 +12,8 @@
 #   wmt16          en-de  train, valid, newstest2014, newstest2016    the same with newer news; about 2 GB
 #
 # A corpus appears whole or not at all. What was downloaded before an interruption is kept in FOLDER/.CORPUS.partial,
-# and the same command takes it up. Run again after success it only says what is there.
+# and the same command takes it up. Run again after success it only says what is there. One run at a time makes a corpus:
+# FOLDER/.CORPUS.lock says which.
 #
 # Mirrors, each replacing the start of an address:
 #
@@ -280,13 +281,33 @@ describe() {
     done
 }
 
+# Makes this the only run that works on the corpus, until `leave`. The folder is the lock: it is made by one run alone.
+lock() {
+    local owner
+    if ! mkdir "$lock" 2>/dev/null; then
+        [[ -d $lock ]] || fail "cannot make $lock" "check the permissions of $folder"
+        owner=$(cat "$lock/owner" 2>/dev/null || true)
+        fail "another run is making $corpus: ${owner:-it has not said which}" \
+            "wait until it is done; if there is no such run any more, remove $lock and run the same command again"
+    fi
+    locked=yes
+    echo "process $$ on $(uname -n), since $(date '+%Y-%m-%d %H:%M')" >"$lock/owner"
+}
+
+# What every end of the script does: tidies up, and gives the lock back if it is ours.
+leave() {
+    [[ $locked == yes ]] || return 0
+    tidy
+    rm -rf "$lock"
+    [[ $made_folder == no ]] || rmdir "$folder" 2>/dev/null || true
+}
+
 # Leaves only downloads, which a later run goes on with; leaves nothing if there are none.
 tidy() {
-    [[ -n ${work:-} && -d $work ]] || return 0
+    [[ -d $work ]] || return 0
     find "$work" -mindepth 1 -maxdepth 1 ! -name download -exec rm -rf {} +
     find "$downloads" -type f -size 0 -exec rm -f {} + 2>/dev/null || true
     rmdir "$downloads" "$work" 2>/dev/null || true
-    [[ $made_folder == no ]] || rmdir "$folder" 2>/dev/null || true
 }
 
 usage() {
@@ -310,15 +331,7 @@ main() {
     mkdir -p "$folder" || fail "cannot make the folder $folder" "give another folder as the second argument"
     folder=$(cd "$folder" && pwd)
 
-    if [[ -e $folder/$corpus ]]; then
-        verify "$folder/$corpus" || {
-            describe "$folder/$corpus" >&2
-            fail "$folder/$corpus exists, but is not the whole corpus" "move it away, or give another folder"
-        }
-        echo "already there: $folder/$corpus"
-        describe "$folder/$corpus"
-        exit 0
-    fi
+    answer_if_there
 
     local tool
     command -v curl >/dev/null || command -v wget >/dev/null ||
@@ -330,9 +343,14 @@ main() {
     work="$folder/.$corpus.partial"
     downloads="$work/download"
     text="$work/text"
-    trap tidy EXIT
+    lock="$folder/.$corpus.lock"
+    locked=no
+    trap leave EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+    lock
+    # The run that held the lock a moment ago may have made it.
+    answer_if_there
     mkdir -p "$downloads"
     tidy_text
     echo "terms and description: $(home_of "$corpus")" >&2
@@ -348,6 +366,18 @@ main() {
     rm -rf "$work"
     echo "wrote $folder/$corpus"
     describe "$folder/$corpus"
+}
+
+# Ends the script where the corpus is there already.
+answer_if_there() {
+    [[ -e $folder/$corpus ]] || return 0
+    verify "$folder/$corpus" || {
+        describe "$folder/$corpus" >&2
+        fail "$folder/$corpus exists, but is not the whole corpus" "move it away, or give another folder"
+    }
+    echo "already there: $folder/$corpus"
+    describe "$folder/$corpus"
+    exit 0
 }
 
 # What an earlier run unpacked may be incomplete: only its downloads are used again.

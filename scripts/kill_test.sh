@@ -15,8 +15,10 @@ shift 3
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-whole=("$ember" train "$config" --run-dir "$folder/whole" "$@")
-killed=("$ember" train "$config" --run-dir "$folder/killed" "$@")
+# Each has a parent of its own: token stores lie beside the runs, and a shared one would leave no tokenising to kill.
+mkdir "$folder/a" "$folder/b"
+whole=("$ember" train "$config" --run-dir "$folder/a/whole" "$@")
+killed=("$ember" train "$config" --run-dir "$folder/b/killed" "$@")
 
 started=$EPOCHREALTIME
 "${whole[@]}" >"$folder/whole.log" 2>&1
@@ -37,7 +39,7 @@ while ((done < kills)); do
   fi
   wait "$child" 2>/dev/null || true
   done=$((done + 1))
-  if compgen -G "$folder/killed/checkpoints/.tmp-*" >/dev/null; then in_checkpoint=$((in_checkpoint + 1)); fi
+  if compgen -G "$folder/b/killed/checkpoints/.tmp-*" >/dev/null; then in_checkpoint=$((in_checkpoint + 1)); fi
 done
 echo "killed $done times, $in_checkpoint of them while a checkpoint was written"
 "${killed[@]}" >"$folder/killed.log" 2>&1
@@ -50,7 +52,7 @@ without_clock() {
     { for (i = 1; i <= NF; i++) if (!clock[i]) printf "%s\t", $i; print "" }' "$run/validations.tsv" >"$run/validations.compared"
   rm -f "$run"/metrics.jsonl "$run"/validations.tsv "$run"/train.log "$run"/events.* "$run"/.lock
 }
-without_clock "$folder/whole"
-without_clock "$folder/killed"
-diff -r "$folder/whole" "$folder/killed"
-echo "identical: $(find "$folder/whole" -type f | wc -l) files, $(wc -l <"$folder/whole/metrics.compared") updates"
+without_clock "$folder/a/whole"
+without_clock "$folder/b/killed"
+diff -r "$folder/a/whole" "$folder/b/killed"
+echo "identical: $(find "$folder/a/whole" -type f | wc -l) files, $(wc -l <"$folder/a/whole/metrics.compared") updates"

@@ -6,7 +6,8 @@
 
 Each checkpoint translates the split with the run's own beam and is scored with the run's own tokenizer. The minutes are
 what updates and validations took by metrics.jsonl and validations.tsv, whatever stopped the run in between. Only kept
-checkpoints can be judged: set validation.keep_last high enough.
+checkpoints can be judged: set validation.keep_last high enough. One that was saved when the run was interrupted has no
+validation, so its time is not known: it is left out, and named on stderr.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import csv
 import json
 import pathlib
 import subprocess
+import sys
 
 
 def seconds_by_update(run):
@@ -48,8 +50,11 @@ def main():
     arguments = parser.parse_args()
     at = seconds_by_update(arguments.run)
     kept = sorted(int(path.name) for path in (arguments.run / "checkpoints").iterdir() if path.name.isdigit())
-    print("minutes", arguments.run.name, sep="\t")
     for update in kept:
+        if update not in at:
+            print(f"checkpoint {update} is left out: it has no validation", file=sys.stderr)
+    print("minutes", arguments.run.name, sep="\t")
+    for update in filter(at.__contains__, kept):
         score = bleu(arguments.ember, arguments.run, arguments.split, update)
         print(f"{at[update] / 60:.2f}", f"{score:.2f}", sep="\t", flush=True)
 

@@ -24,6 +24,16 @@ fn given_checkpoints_are_averaged_also_with_a_moving_average() {
         .map(|part| &part["update"])
         .collect();
     assert_eq!(updates, [4, 12]);
+    if cfg!(target_os = "linux") {
+        // Where nothing can be said the work is done all the same.
+        let full = std::fs::File::create("/dev/full").expect("a device");
+        let status = work
+            .ember(&["average", "runs/run"])
+            .args(["--last", "2"])
+            .stderr(full)
+            .status();
+        assert_eq!(status.expect("the ember command").code(), Some(0));
+    }
     let translate = [
         "translate",
         "runs/run",
@@ -34,6 +44,20 @@ fn given_checkpoints_are_averaged_also_with_a_moving_average() {
         "flex",
     ];
     assert_eq!(work.run(&translate).ok().stdout.lines().count(), 20);
+}
+
+#[test]
+fn without_a_number_what_there_is_is_averaged() {
+    let work = Workplace::new();
+    work.train("run", &[]).ok();
+    let outcome = work.run(&["average", "runs/run"]).ok();
+    assert!(
+        outcome.stderr.contains("averaged the checkpoints 4, 8, 12 into"),
+        "{}",
+        outcome.stderr
+    );
+    work.run(&["average", "runs/run", "--last", "5"])
+        .fails_with(&["3 checkpoints to average, 5 were asked for", "hint: "]);
 }
 
 #[test]

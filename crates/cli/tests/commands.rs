@@ -133,6 +133,8 @@ fn n_best_and_scores() {
         .collect();
     assert_eq!(lines.len(), 6);
     assert!(lines[0].0 >= lines[1].0 && lines[1].0 >= lines[2].0 && lines[3].0 >= lines[4].0);
+    translate("a1 b2 c3\n", &["--n-best", "3", "--beam", "2"])
+        .fails_with(&["--beam 2 finds 2 at most", "hint: --beam 3"]);
     assert_eq!(
         lines[0].1,
         translate("a1 b2 c3\n", &["--beam", "4"]).ok().stdout.trim_end()
@@ -151,6 +153,35 @@ fn a_line_beyond_the_models_length_is_split_and_never_dropped() {
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     assert_eq!(lines.len(), 3);
     assert!(lines[1].split_whitespace().count() > 40, "{}", lines[1]);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_before_the_work() {
+    let work = Workplace::new();
+    for option in ["--output", "--attention"] {
+        for file in ["no/folder/out", "no/folder/out.svg", "."] {
+            // Not even the model is there.
+            work.run(&["translate", "runs/none", "test.src", option, file])
+                .fails_with(&[&format!("cannot write {file}: "), "hint: "]);
+        }
+    }
+}
+
+#[test]
+fn output_goes_to_files_and_to_what_is_none() {
+    let work = trained();
+    let expected = translate("a1 b2\nc3\n", &[]).ok().stdout;
+    work.write("out.txt", "older and longer than what follows\n".repeat(9));
+    translate("a1 b2\nc3\n", &["--output", "out.txt"]).ok();
+    assert_eq!(work.read("out.txt"), expected);
+    #[cfg(unix)]
+    assert_eq!(
+        translate("a1 b2\nc3\n", &["--output", "/dev/stdout"]).ok().stdout,
+        expected
+    );
+    let names = std::fs::read_dir(work.path("")).expect("a folder");
+    let mut names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    assert!(!names.any(|name| name.starts_with(".tmp")), "a temporary file is left");
 }
 
 #[test]

@@ -66,9 +66,15 @@ fn kept_translations_are_compared_and_stale_ones_are_made_again() {
     let of_text: Value = serde_json::from_str(&of_text).expect("one JSON object");
     assert_eq!(results(found.clone()), results(of_text));
 
-    // A search that the config does not ask for, and a text that somebody changed, are not what the run would say.
-    work.run(&["evaluate", "runs/one", "--beam", "1", "--device", "flex"])
-        .ok();
+    // A search that the config does not ask for is not kept, and a text that somebody changed is not what the run would
+    // say.
+    let kept = || ["txt", "json"].map(|kind| work.read(&translation(&work, "one", kind)));
+    let before = kept();
+    for options in [["--beam", "1"], ["--length-penalty", "0.5"]] {
+        work.run(&[&["evaluate", "runs/one", "--device", "flex"], &options[..]].concat())
+            .ok();
+        assert_eq!(kept(), before, "{options:?}");
+    }
     work.write(&texts[1], "a0\n".repeat(20));
     assert_eq!(results(compare(&work, &[])), results(found.clone()));
 

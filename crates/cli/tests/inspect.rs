@@ -119,6 +119,26 @@ fn without_its_text_a_config_is_inspected_all_the_same() {
 }
 
 #[test]
+fn merges_without_the_text_are_counted_with_the_bytes() {
+    let work = Workplace::new();
+    let merges = [
+        "small.toml",
+        "--set",
+        "data.train=nowhere/train",
+        "--set",
+        "tokenizer.pretokenized=true",
+        "--set",
+        "tokenizer.merges=100",
+    ];
+    let vocabulary = &inspect(&work, &merges)["vocabulary"];
+    assert_eq!(vocabulary["source"]["size"], 4 + 256 + 1 + 100);
+    assert_eq!(vocabulary["lacks_characters"], true);
+    let text = work.run(&[&["inspect"], &merges[..]].concat()).ok().stdout;
+    assert!(text.contains("characters, which come on top of the merges"), "{text}");
+    assert_narrow(&text);
+}
+
+#[test]
 fn a_run_tells_what_its_config_told() {
     let work = Workplace::new();
     let before = inspect(&work, &["small.toml"]);

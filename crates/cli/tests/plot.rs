@@ -94,6 +94,46 @@ fn references_that_are_gone_or_changed_are_told() {
 }
 
 #[test]
+fn a_translation_that_the_run_would_not_make_is_not_scored() {
+    let work = Workplace::new();
+    let settings = ["--set", "training.stop_after=\"2u\"", "--set", "decoding.beam=2"];
+    work.train("run", &settings).ok();
+    let note = work.read("runs/run/translations/test.2.json");
+    let scored = "By source length, test by checkpoint 2";
+    assert!(report(&work, "run").contains(scored));
+    for (old, new, reason) in [
+        ("\"beam\":2", "\"beam\":1", "other options than the config"),
+        (
+            "\"models_blake3\":[\"",
+            "\"models_blake3\":[\"0",
+            "the checkpoint had other weights",
+        ),
+        (
+            "\"source_blake3\":\"",
+            "\"source_blake3\":\"0",
+            "the source was another one",
+        ),
+        (
+            "\"text_blake3\":\"",
+            "\"text_blake3\":\"0",
+            "it was changed since it was made",
+        ),
+        ("{", "", "nothing tells how it was made"),
+    ] {
+        let other = note.replacen(old, new, 1);
+        assert_ne!(note, other, "{old} stands in {note}");
+        work.write("runs/run/translations/test.2.json", other);
+        let page = report(&work, "run");
+        let told = "test by checkpoint 2: the translation that is kept is left out: ";
+        assert!(
+            page.contains(told) && page.contains(reason),
+            "{reason} is not in the report"
+        );
+        assert!(!page.contains(scored), "{reason}");
+    }
+}
+
+#[test]
 fn a_model_without_attention_has_a_report_too() {
     let work = Workplace::new();
     work.train(

@@ -237,6 +237,27 @@ fn compressed_text_is_read_as_it_is() {
 }
 
 #[test]
+fn a_byte_order_mark_is_left_out_and_told() {
+    let work = texts();
+    let whole = work
+        .run(&["evaluate", "--hypothesis", "hyp", "--reference", "ref"])
+        .ok();
+    assert!(!whole.stderr.contains("byte order mark"), "{}", whole.stderr);
+    for name in ["hyp", "ref"] {
+        let text = work.read(name);
+        work.write(name, format!("\u{feff}{text}"));
+        let marked = work
+            .run(&["evaluate", "--hypothesis", "hyp", "--reference", "ref"])
+            .ok();
+        let warning = format!("warning: {name}: the byte order mark at its start is left out");
+        assert!(marked.stderr.contains(&warning), "{}", marked.stderr);
+        assert_eq!(marked.stderr.matches("byte order mark").count(), 1, "{}", marked.stderr);
+        assert_eq!(marked.stdout, whole.stdout);
+        work.write(name, text);
+    }
+}
+
+#[test]
 fn decimals_can_be_chosen() {
     let work = texts();
     let arguments = ["evaluate", "--hypothesis", "hyp", "--reference", "ref"];
@@ -255,7 +276,7 @@ fn what_does_not_go_together_is_refused() {
     let with = |more: &[&str]| work.run(&[&["evaluate", "--hypothesis", "hyp"], more].concat());
     with(&["--reference", "ref", "test.src"]).fails_with(&["test.src has 20 lines, hyp has 4", "hint"]);
     with(&["--reference", "ref", "--source", "test.src"]).fails_with(&["test.src has 20 lines, hyp has 4", "hint"]);
-    with(&["--reference", "nothing"]).fails_with(&["nothing has no lines"]);
+    with(&["--reference", "nothing"]).fails_with(&["nothing has no lines", "hint"]);
     let absent = with(&["--reference", "absent"]).fails_with(&["cannot read absent", "hint"]);
     assert_eq!(absent.stderr.matches("os error").count(), 1, "{}", absent.stderr);
     with(&["--reference", "ref", "--smooth-value", "1"]).fails_with(&["--smooth-value 1", "exp", "floor and add-k"]);

@@ -62,7 +62,9 @@ impl DataError {
     pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         use std::io::ErrorKind;
         let hint = match source.kind() {
-            ErrorKind::NotFound => "check the path; relative paths in a config count from the config file's folder",
+            ErrorKind::NotFound => {
+                "check the path; relative ones in a config count from the config's folder, all others from where you are"
+            }
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 "check the permissions of the file and its folder"
             }

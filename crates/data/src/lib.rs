@@ -14,6 +14,7 @@ pub mod error;
 pub mod progress;
 pub mod store;
 pub mod tokenizer;
+mod whole;
 
 pub use config::{DataConfig, TokenizerConfig, TokenizerKind};
 pub use error::{DataError, Result};

@@ -41,6 +41,10 @@
 //! The Unicode tables are those of the Rust toolchain and of the `regex` crate. All characters up to Unicode 14 were
 //! compared; one that entered later, such as U+20C1 of Unicode 17, may be classified differently by another version of
 //! Python or of its `regex` package.
+//!
+//! Lines are scored as they are given. Readers of files commonly leave out a byte order mark at the start, as
+//! `ember evaluate` does with a warning; sacreBLEU's command keeps it, as a part of the first word, and so comes to
+//! another score.
 
 pub mod bleu;
 pub mod chrf;

@@ -12,6 +12,7 @@
 //! grammar.rs    draws sentences at random
 //! corpus.rs     divides the sentences into train, valid and test
 //! random.rs     the seeded random numbers
+//! files.rs      corpus files, written whole or not at all
 //! sequences.rs  another task: symbols to copy or to reverse
 //! ```
 //!
@@ -22,6 +23,7 @@
 pub mod clause;
 pub mod corpus;
 pub mod english;
+pub mod files;
 pub mod grammar;
 pub mod hangul;
 pub mod korean;

@@ -17,6 +17,7 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files;
 use crate::checkpoint::state::State;
 use crate::error::{Result, TrainerError};
+use crate::member::model_blake3;
 use crate::run::{MODEL_FILE, RunFolder};
 use crate::weights_file;
 
@@ -30,6 +31,17 @@ pub enum Selection {
     Best(usize),
     /// Those of given updates.
     Updates(Vec<u64>),
+}
+
+impl Selection {
+    /// The newest checkpoints of a run, `most` at most.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn newest(run: &RunFolder, most: usize) -> Result<Self> {
+        let existing = files::list(&run.checkpoints())?.len();
+        Ok(Self::Last(existing.clamp(1, most)))
+    }
 }
 
 /// Name of the file that says what an average holds.
@@ -71,15 +83,10 @@ pub fn average(run: &RunFolder, selection: Selection) -> Result<Vec<u64>> {
     let mut checkpoints = Vec::new();
     for &update in &updates {
         let folder = files::folder(&run.checkpoints(), update);
-        let manifest = files::verify(&folder)?;
-        let model = manifest.files.get(MODEL_FILE).ok_or_else(|| CheckpointError::Damaged {
-            path: folder.clone(),
-            message: format!("its manifest names no {MODEL_FILE}"),
-            hint: "remove this checkpoint: it was not written by a training".into(),
-        })?;
+        let manifest = files::verify_file(&folder, MODEL_FILE)?;
         checkpoints.push(Part {
             update,
-            model_blake3: model.blake3.clone(),
+            model_blake3: model_blake3(&manifest),
         });
         folders.push(folder);
     }
@@ -112,13 +119,19 @@ fn select(run: &RunFolder, selection: &Selection) -> Result<Vec<u64>> {
         Selection::Updates(updates) => return given(checkpoints, &existing, updates),
     };
     if count == 0 || candidates.len() < count {
+        let ranks = matches!(selection, Selection::Best(_));
+        let hint = match (candidates.len(), ranks) {
+            (0, true) => "none was validated yet: --last takes the newest",
+            (0, false) => "`ember train` writes them",
+            _ => "ask for fewer, or keep more with validation.keep_last and keep_best",
+        };
         return Err(TrainerError::Run {
             folder: checkpoints,
             message: format!(
                 "has {} checkpoints to average, {count} were asked for",
                 candidates.len()
             ),
-            hint: "ask for fewer, or keep more with validation.keep_last and keep_best".into(),
+            hint: hint.into(),
         });
     }
     let mut chosen = candidates.split_off(candidates.len() - count);

@@ -19,6 +19,9 @@ const WARM_UP: u64 = 3;
 /// `<pad>`, `<s>`, `</s>` and `<unk>`.
 const SPECIAL_IDS: usize = 4;
 
+/// What `merges` come on top of, beside the text's characters: the bytes and the end of a word.
+const BYTES_AND_END_OF_WORD: usize = 256 + 1;
+
 /// Batches that take turns.
 const BATCHES: usize = 8;
 
@@ -102,13 +105,14 @@ pub fn bench(options: &BenchOptions) -> Result<BenchReport, ModelConfigError> {
     })
 }
 
-/// As many ids as the config asks for, tags added; what a tokenizer finds in text may be less. A ready-made one is not
-/// read, so that its vocabulary counts as the default.
+/// As many ids as the config asks for, tags added; what a tokenizer finds in text may be less. With `merges` the text's
+/// characters come on top, each alone and at the end of a word, which only the text could tell. A ready-made tokenizer
+/// is not read, so that its vocabulary counts as the default.
 pub(crate) fn vocabularies_of_config(config: &Config) -> Vocabularies {
     let tokenizer = &config.tokenizer;
-    let wanted = tokenizer
-        .merges
-        .map_or(tokenizer.vocabulary, |merges| SPECIAL_IDS + merges);
+    let wanted = tokenizer.merges.map_or(tokenizer.vocabulary, |merges| {
+        SPECIAL_IDS + BYTES_AND_END_OF_WORD + merges
+    });
     let wanted = wanted.max(SPECIAL_IDS + 1);
     let tags = config.data.train.tags().len();
     Vocabularies {
@@ -210,4 +214,19 @@ fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merges_come_on_top_of_bytes() {
+        let text = "name = \"a\"\n[data]\nsource = \"en\"\ntarget = \"de\"\ntrain = \"train\"\nvalid = \"valid\"\n\
+                    [tokenizer]\nkind = \"bpe\"\npretokenized = true\nmerges = 100\n[training]\nstop_after = \"1u\"\n";
+        let config = Config::from_toml(text, std::path::Path::new("a.toml"), &[]).expect("a config");
+        let sizes = vocabularies_of_config(&config);
+        // <pad>, <s>, </s>, <unk>; 256 bytes; the end of a word; 100 merges.
+        assert_eq!((sizes.source, sizes.target), (361, 361));
+    }
 }

@@ -13,7 +13,7 @@ pub struct TrainingStatus {
     pub loss: f64,
     /// Its learning rate.
     pub learning_rate: f64,
-    /// Speed since the last validation.
+    /// Speed since the last line of the log.
     pub target_tokens_per_second: f64,
     /// How much of `stop_after` is done, in its own unit.
     pub done: u64,

@@ -61,6 +61,15 @@ pub struct LengthScore {
     pub exact_match: f64,
 }
 
+/// Each row with the shortest and the longest source in words that it is of; the last one may have no longest.
+pub fn with_ranges(rows: &[LengthScore]) -> impl Iterator<Item = ((usize, Option<usize>), &LengthScore)> {
+    rows.iter().map(|row| {
+        let below = |longest: &&usize| row.max_source_words.is_none_or(|own| **longest < own);
+        let shortest = LENGTHS.iter().rev().find(below).map_or(1, |longest| longest + 1);
+        ((shortest, row.max_source_words), row)
+    })
+}
+
 /// The scores of one set of lines.
 #[derive(Debug, Clone, Serialize)]
 pub struct Scores {
@@ -225,6 +234,8 @@ mod tests {
         let rows = scores.unwrap().by_length;
         let limits: Vec<_> = rows.iter().map(|row| (row.max_source_words, row.lines)).collect();
         assert_eq!(limits, [(Some(10), 1), (Some(20), 1), (None, 1)]);
+        let ranges: Vec<_> = with_ranges(&rows).map(|(range, _)| range).collect();
+        assert_eq!(ranges, [(1, Some(10)), (11, Some(20)), (51, None)]);
         assert!((rows[0].bleu - 100.0).abs() < 1e-9 && rows[2].bleu == 0.0);
         let exact: Vec<_> = rows.iter().map(|row| row.exact_match).collect();
         assert_eq!(exact, [100.0, 100.0, 0.0]);

@@ -85,7 +85,7 @@ impl Home<'_> {
     /// When something is missing or damaged, or belongs to a run with other vocabularies.
     pub fn read(&self, checkpoint: &str) -> Result<Member> {
         let Place { folder, name, other } = Place::find(self.run, checkpoint)?;
-        let manifest = files::verify(&folder)?;
+        let manifest = files::verify_file(&folder, MODEL_FILE)?;
         let config = match other {
             None => self.config.model.clone(),
             Some(other) => {

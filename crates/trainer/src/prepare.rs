@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ember_data::batch::{BatchOptions, Resegment};
 use ember_data::config::{CorpusConfig, DataConfig};
 use ember_data::corpus::{read_pairs, read_sides};
 use ember_data::progress::Step;
-use ember_data::store::{DataReport, StoreSettings, TokenStore, TrainingCorpus};
+use ember_data::store::{DataReport, StorePlan, StoreSettings, TokenStore, TrainingCorpus};
 use ember_data::tokenizer::Tokenizer;
 use ember_data::{DataError, Progress, TokenizerKind};
 
 use crate::checkpoint::whole::write_whole;
 use crate::config::Config;
+use crate::console::Console;
 use crate::error::{Result, TrainerError};
 use crate::run::RunFolder;
 
@@ -95,26 +97,24 @@ pub fn prepare(
     corpora: Corpora,
     run: &RunFolder,
     resuming: bool,
-    progress: &dyn Progress,
+    console: &dyn Console,
 ) -> Result<Prepared> {
     let Corpora { train, valid, tests } = corpora;
     // Before the first checkpoint nothing depends on the tokenizer, and the config may have changed since it was learnt.
     let tokenizer = if resuming {
         Tokenizer::load(&run.tokenizer())?
     } else {
-        let tokenizer = learn(config, &train, progress)?;
+        let tokenizer = learn(config, &train, console)?;
         tokenizer.save(&run.tokenizer())?;
         tokenizer
     };
     let tokenizer = Arc::new(tokenizer);
-    let settings = StoreSettings {
-        max_length: config.data.max_length,
-        deduplicate: config.data.deduplicate,
-    };
-    let (store, report) = TokenStore::build_or_open(&run.store(), &train, &tokenizer, &settings, progress)?;
+    let settings = store_settings(config);
+    let plan = TokenStore::plan(&run.store(), &train, &tokenizer, &settings, console)?;
     if resuming {
-        refuse_changed_data(&run.data(), &report)?;
+        refuse_changed_data(&run.data(), &plan, console)?;
     }
+    let (store, report) = plan.build_or_open(console)?;
     refuse_empty_epochs(&report)?;
     let json = serde_json::to_vec_pretty(&report).expect("a report has a form in JSON");
     write_whole(&run.data(), &json)?;
@@ -125,6 +125,31 @@ pub fn prepare(
         valid,
         tests,
     })
+}
+
+/// How training text becomes a token store.
+pub(crate) fn store_settings(config: &Config) -> StoreSettings {
+    StoreSettings {
+        max_length: config.data.max_length,
+        deduplicate: config.data.deduplicate,
+    }
+}
+
+/// How a token store becomes batches; `report` is the store's.
+pub(crate) fn batch_options(config: &Config, report: &DataReport, tokenizer: &Arc<Tokenizer>) -> BatchOptions {
+    let mut options = BatchOptions::new(config.training.micro_batch_tokens(), config.seed);
+    if config.tokenizer.dropout > 0.0 {
+        options = options.with_dropout(Resegment {
+            tokenizer: tokenizer.clone(),
+            dropout: config.tokenizer.dropout,
+            max_length: config.data.max_length,
+        });
+    }
+    BatchOptions {
+        window: config.training.window.unwrap_or(options.window),
+        mixture: report.mixture(),
+        ..options
+    }
 }
 
 impl ParallelText {
@@ -185,22 +210,49 @@ fn refuse_empty_epochs(report: &DataReport) -> Result<()> {
     }))
 }
 
-fn refuse_changed_data(path: &Path, report: &DataReport) -> Result<()> {
-    let Some(old) = std::fs::read(path)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<DataReport>(&bytes).ok())
-    else {
-        return Ok(());
+/// Compares the training data with what data.json tells of it; where that cannot be read, a warning is all.
+fn refuse_changed_data(path: &Path, plan: &StorePlan, console: &dyn Console) -> Result<()> {
+    let old = std::fs::read(path).map_err(|error| error.to_string());
+    let old = old.and_then(|bytes| serde_json::from_slice::<DataReport>(&bytes).map_err(|error| error.to_string()));
+    let old = match old {
+        Ok(old) => old,
+        Err(fault) => {
+            console.message(&format!(
+                "warning: {} cannot be read ({fault}): whether the training data is still that of the run is not known",
+                path.display()
+            ));
+            return Ok(());
+        }
     };
-    if old.fingerprint == report.fingerprint {
+    if old.fingerprint == plan.fingerprint() {
         return Ok(());
     }
     Err(TrainerError::Run {
         folder: path.to_path_buf(),
         message: format!(
-            "tells of {} pairs with fingerprint {}, but the training data now has {} with {}",
-            old.kept, old.fingerprint, report.kept, report.fingerprint
+            "tells of {} pairs with fingerprint {}, but the training data now has {}: {}",
+            old.kept,
+            old.fingerprint,
+            plan.fingerprint(),
+            what_changed(&plan.changed_files(&old))
         ),
         hint: "bring the files back as they were, or start over with --fresh or another --run-dir".into(),
     })
+}
+
+/// The first few of the files, in words.
+fn what_changed(files: &[&Path]) -> String {
+    const NAMED: usize = 4;
+    let mut names: Vec<String> = files
+        .iter()
+        .take(NAMED)
+        .map(|file| file.display().to_string())
+        .collect();
+    if files.len() > NAMED {
+        names.push(format!("{} more", files.len() - NAMED));
+    }
+    match names.is_empty() {
+        true => "its files are as they were, but not how they are read, or there are fewer of them".into(),
+        false => format!("changed or new are {}", names.join(", ")),
+    }
 }

@@ -86,6 +86,38 @@ impl RunFolder {
         )?)
     }
 
+    /// Refuses a folder that has files, but none of a run's: it is somebody's, and would be filled or moved aside.
+    ///
+    /// # Errors
+    /// Such a folder; one that cannot be read; a file of that name.
+    pub fn refuse_foreign(&self) -> Result<()> {
+        let fault = |message: String, hint: &str| TrainerError::Run {
+            folder: self.root.clone(),
+            message,
+            hint: hint.into(),
+        };
+        if self.root.exists() && !self.root.is_dir() {
+            return Err(fault("is a file".into(), "a run is a folder: choose another --run-dir"));
+        }
+        let own = [self.config(), self.tokenizer(), self.checkpoints(), self.data()];
+        if !self.root.exists() || own.iter().any(|path| path.exists()) {
+            return Ok(());
+        }
+        let unreadable = |error| fault(format!("cannot be read: {error}"), "check its permissions");
+        for entry in std::fs::read_dir(&self.root).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            // Locks and temporary files begin with a dot.
+            if !name.to_string_lossy().starts_with('.') {
+                let message = format!("holds {}, and nothing that a run has", name.display());
+                return Err(fault(
+                    message,
+                    "choose another --run-dir: a new or empty folder, or a run's",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The config that a run was started with.
     ///
     /// # Errors
@@ -105,5 +137,26 @@ impl RunFolder {
             });
         }
         Ok(Config::load(&path, &[])?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_somebody_else_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder::new(folder.path());
+        run.refuse_foreign().expect("an empty folder");
+        std::fs::write(folder.path().join(".lock"), "").expect("a file");
+        run.refuse_foreign().expect("a folder that was locked only");
+        std::fs::write(folder.path().join("thesis.txt"), "").expect("a file");
+        let refused = run.refuse_foreign().expect_err("somebody's folder").to_string();
+        assert!(refused.contains("holds thesis.txt"), "{refused}");
+        std::fs::write(run.tokenizer(), "").expect("a file");
+        run.refuse_foreign().expect("a run that has not come far");
+        let refused = RunFolder::new(folder.path().join("thesis.txt")).refuse_foreign();
+        assert!(refused.expect_err("a file").to_string().contains("is a file"));
     }
 }

@@ -95,6 +95,44 @@ pub fn kept(
     Ok(read())
 }
 
+/// Whether a text that the run keeps is what its config would have made now of `source`, by the checkpoint that its
+/// name tells. Weights that are no longer there are taken to be those that translated.
+///
+/// # Errors
+/// Why it is not, as the end of a sentence about the text.
+pub fn check(
+    run: &RunFolder,
+    split: &str,
+    checkpoint: &str,
+    config: &Config,
+    source: TaggedLines<'_>,
+) -> Result<(), String> {
+    let origin = std::fs::read(origin_file(run, split, checkpoint)).ok();
+    let origin = origin.and_then(|json| serde_json::from_slice::<Origin>(&json).ok());
+    let Some(origin) = origin else {
+        return Err("nothing tells how it was made".into());
+    };
+    let text = std::fs::read(text_file(run, split, checkpoint)).unwrap_or_default();
+    if origin.text_blake3 != blake3::hash(&text).to_hex().as_str() {
+        return Err("it was changed since it was made".into());
+    }
+    if (&origin.decoding, origin.max_length) != (&config.decoding, config.data.max_length) {
+        return Err("it was made with other options than the config's".into());
+    }
+    if origin.source_blake3 != sum_of(source) {
+        return Err("the source was another one".into());
+    }
+    let names: Vec<&str> = checkpoint.split('+').collect();
+    let is_other = |(name, translated): (&&str, &String)| {
+        let manifest = Manifest::read(&run.checkpoints().join(name));
+        manifest.is_ok_and(|manifest| model_blake3(&manifest) != *translated)
+    };
+    if names.len() == origin.models_blake3.len() && names.iter().zip(&origin.models_blake3).any(is_other) {
+        return Err("the checkpoint had other weights".into());
+    }
+    Ok(())
+}
+
 fn text_file(run: &RunFolder, split: &str, checkpoint: &str) -> PathBuf {
     run.translations().join(format!("{split}.{checkpoint}.txt"))
 }

@@ -11,7 +11,9 @@ use ember_model::config::DecodingConfig;
 use ember_model::loss::output_loss;
 use ember_model::pass::Pass;
 use ember_model::weights::host_values;
+use serde::Serialize;
 
+use crate::checkpoint::by_metric::Yardsticks;
 use crate::config::{Config, ValidationConfig};
 use crate::error::Result;
 use crate::prepare::ParallelText;
@@ -177,6 +179,28 @@ impl Validation {
         };
         (0..translations.len().min(self.config.samples)).map(sample).collect()
     }
+}
+
+/// What the values of each metric depend on beside the model. How many source tokens are translated at once is no part
+/// of it: that changes no more than roundings.
+pub fn yardsticks(config: &Config, text: &ParallelText) -> Yardsticks {
+    let search = DecodingConfig {
+        beam: config.validation.beam,
+        batch_tokens: DecodingConfig::default().batch_tokens,
+        ..config.decoding.clone()
+    };
+    let (tokenize, lowercase) = (config.validation.tokenize, config.validation.lowercase);
+    let text = sum_of(&(&text.source, &text.reference, &text.tags));
+    Yardsticks {
+        bleu: sum_of(&(&text, &search, lowercase, tokenize)),
+        chrf: sum_of(&(&text, &search, lowercase)),
+        nll: text,
+    }
+}
+
+fn sum_of(parts: &impl Serialize) -> String {
+    let json = serde_json::to_vec(parts).expect("texts and options have a form in JSON");
+    blake3::hash(&json).to_hex().to_string()
 }
 
 /// Batches of pairs of about the same length.

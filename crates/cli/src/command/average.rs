@@ -8,6 +8,10 @@ use ember_trainer::average::{Selection, average};
 use ember_trainer::run::RunFolder;
 
 use super::at_least_one;
+use crate::console::print_to_stderr;
+
+/// Checkpoints that are averaged where the user names no number (Vaswani et al. 2017, section 6.1).
+const USUAL: usize = 5;
 
 /// Average the weights of several checkpoints, for use as `--checkpoint average`
 ///
@@ -16,9 +20,9 @@ use super::at_least_one;
 pub struct Average {
     /// The run folder
     run: PathBuf,
-    /// The newest N checkpoints
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
-    last: usize,
+    /// The newest N checkpoints [default: 5, or all where there are fewer]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    last: Option<usize>,
     /// The N checkpoints with the best validations
     #[arg(long, value_name = "N", conflicts_with = "last", value_parser = at_least_one)]
     best: Option<usize>,
@@ -29,18 +33,20 @@ pub struct Average {
 
 impl Average {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let selection = match self.best {
-            Some(count) => Selection::Best(count),
-            None if self.checkpoints.is_empty() => Selection::Last(self.last),
-            None => Selection::Updates(self.checkpoints),
+        let run = RunFolder::new(&self.run);
+        let selection = match (self.last, self.best) {
+            (Some(count), _) => Selection::Last(count),
+            (None, Some(count)) => Selection::Best(count),
+            (None, None) if self.checkpoints.is_empty() => Selection::newest(&run, USUAL)?,
+            (None, None) => Selection::Updates(self.checkpoints),
         };
-        let updates = average(&RunFolder::new(&self.run), selection)?;
+        let updates = average(&run, selection)?;
         let updates: Vec<String> = updates.iter().map(u64::to_string).collect();
-        eprintln!(
+        print_to_stderr(&format!(
             "averaged the checkpoints {} into {}",
             updates.join(", "),
             self.run.join("checkpoints/average").display()
-        );
+        ));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -28,7 +28,7 @@ pub struct Bench {
     #[arg(long, default_value_t, value_name = "DEVICE")]
     device: DeviceChoice,
     /// Seconds to train, and again to translate; 0 measures one update
-    #[arg(long, default_value_t = 20.0, value_name = "N")]
+    #[arg(long, default_value_t = 20.0, value_name = "N", allow_negative_numbers = true)]
     seconds: f64,
     /// Tokens of every sentence, on both sides
     #[arg(long, default_value_t = 16, value_parser = sentence_length, value_name = "N")]
@@ -49,8 +49,12 @@ impl Bench {
         if let Some(missing) = missing_precision(config.training.precision, &device.device) {
             print_to_stderr(&format!("warning: {missing}"));
         }
-        let time = Duration::try_from_secs_f64(self.seconds)
-            .map_err(|_| anyhow::anyhow!("--seconds {} is not a number from 0 up", self.seconds))?;
+        let time = Duration::try_from_secs_f64(self.seconds).map_err(|_| {
+            let seconds = self.seconds;
+            anyhow::anyhow!(
+                "--seconds {seconds} is not a number from 0 up\nhint: 20 measures well; 0 measures one update"
+            )
+        })?;
         let report = bench(&BenchOptions {
             config,
             device: device.device,

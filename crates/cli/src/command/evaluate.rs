@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use ember_data::config::CorpusConfig;
 use ember_data::corpus::read_lines;
 use ember_metrics::{Confidence, PairedTest, TestKind};
 use ember_trainer::console::Console;
-use ember_trainer::evaluate::{ScoreOptions, Scores, score, translate_and_score};
+use ember_trainer::evaluate::{ScoreOptions, Scores, score, translate_and_score, with_ranges};
 use ember_trainer::prepare::ParallelText;
 use ember_trainer::run::RunFolder;
 use ember_trainer::tag::{self, TaggedLines};
@@ -17,6 +16,7 @@ use ember_trainer::translate::texts;
 use ember_trainer::translations;
 
 use super::scoring::{ReferenceFiles, Scoring, read_text as read_scored_text, same_lines, trimmed};
+use super::split::corpora_of;
 use super::{beam, length_penalty};
 use crate::console::{Terminal, print_result};
 use crate::device::{self, DeviceChoice};
@@ -47,13 +47,18 @@ pub struct Evaluate {
     references: ReferenceFiles,
     /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate
     /// together
-    #[arg(long, default_value = "best", value_name = "CHECKPOINT")]
+    #[arg(
+        long,
+        default_value = "best",
+        value_name = "CHECKPOINT",
+        conflicts_with = "hypothesis"
+    )]
     checkpoint: String,
     /// Hypotheses kept for a sentence [default: the config's]
     #[arg(long, value_name = "N", value_parser = beam, conflicts_with = "hypothesis")]
     beam: Option<usize>,
     /// Exponent of the length penalty [default: the config's]
-    #[arg(long, value_name = "A", value_parser = length_penalty, conflicts_with = "hypothesis")]
+    #[arg(long, value_name = "A", allow_negative_numbers = true, value_parser = length_penalty, conflicts_with = "hypothesis")]
     length_penalty: Option<f64>,
     /// Print the scores of every line, one line each, in the order of the metrics with TABs between
     #[arg(long)]
@@ -69,7 +74,7 @@ pub struct Evaluate {
     #[arg(long, value_name = "N", requires = "confidence", default_value_t = PairedTest::DEFAULT_SEED)]
     seed: u64,
     /// auto, flex, ndarray, wgpu[:i] or cuda[:i]
-    #[arg(long, default_value_t, value_name = "DEVICE")]
+    #[arg(long, default_value_t, value_name = "DEVICE", conflicts_with = "hypothesis")]
     device: DeviceChoice,
     /// Print one JSON object
     #[arg(long)]
@@ -144,10 +149,10 @@ impl Evaluate {
             let source = TaggedLines::new(&task.source, &task.tags);
             let (found, scores) =
                 translate_and_score(&trained, source, &task.references, &decoding, &options, &console)?;
-            // Validation's translations are training's own.
+            // Validation's translations are training's own, and others are kept as the config has them made.
             let written = match task.name.as_str() {
                 "valid" => Ok(()),
-                _ if self.source.is_some() => Ok(()),
+                _ if self.source.is_some() || decoding != trained.config.decoding => Ok(()),
                 split => translations::keep(run, split, &trained, source, &decoding, &texts(&found)),
             };
             if let Err(error) = written {
@@ -170,27 +175,16 @@ impl Evaluate {
             };
             return Ok(vec![task]);
         }
-        let one = |(name, corpus)| (String::as_str(name), std::slice::from_ref(corpus));
-        let splits: Vec<(&str, &[CorpusConfig])> = match self.split.as_deref() {
-            None => data.test.iter().map(one).collect(),
-            Some("valid") => vec![("valid", data.valid.as_slice())],
-            Some(name) => match data.test.get_key_value(name) {
-                Some(split) => vec![one(split)],
-                None => {
-                    let names: Vec<&str> = data.test.keys().map(String::as_str).chain(["valid"]).collect();
-                    anyhow::bail!(
-                        "the config has no test corpus {name:?}\nhint: one of {}",
-                        names.join(", ")
-                    );
-                }
-            },
+        let splits: Vec<&str> = match self.split.as_deref() {
+            None => data.test.keys().map(String::as_str).collect(),
+            Some(name) => vec![name],
         };
         anyhow::ensure!(
             !splits.is_empty(),
             "the config names no test corpus\nhint: give --split valid, or --source and --reference"
         );
-        let task = |(name, corpora): (&str, &[CorpusConfig])| {
-            let text = ParallelText::read(data, corpora)?;
+        let task = |name: &str| {
+            let text = ParallelText::read(data, corpora_of(data, name, "the config")?)?;
             let reference = text.reference.into_iter().map(|line| Some(trimmed(line)));
             Ok(Task {
                 name: name.to_owned(),
@@ -245,17 +239,15 @@ fn print_scores(name: &str, scores: &Scores, width: usize) -> anyhow::Result<()>
     if !scores.by_length.is_empty() {
         lines.push("  by source length       BLEU   exact   lines".into());
     }
-    let mut shortest = 1;
-    for row in &scores.by_length {
-        let words = match row.max_source_words {
-            Some(longest) => format!("{shortest:>3} to {longest:>3} words"),
-            None => format!("{shortest:>3} words and more"),
+    for (words, row) in with_ranges(&scores.by_length) {
+        let words = match words {
+            (shortest, Some(longest)) => format!("{shortest:>3} to {longest:>3} words"),
+            (shortest, None) => format!("{shortest:>3} words and more"),
         };
         lines.push(format!(
             "    {words:<20} {:columns$.width$} {:>6.1}% {:>7}",
             row.bleu, row.exact_match, row.lines
         ));
-        shortest = row.max_source_words.map_or(shortest, |longest| longest + 1);
     }
     lines.push(String::new());
     print_result(&lines.join("\n"))

@@ -9,6 +9,7 @@ mod inspect;
 mod plot;
 mod score;
 mod scoring;
+mod split;
 mod train;
 mod translate;
 

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use ember_trainer::checkpoint::whole::write_whole;
 use ember_trainer::report::collect;
 use ember_trainer::run::RunFolder;
 
 use crate::console::{Terminal, print_to_stderr};
 use crate::device::{self, DeviceChoice};
+use crate::output_file::OutputFile;
 use crate::pages;
 
 /// Write a run's report: one HTML page with curves, scores, sample translations and their attention
@@ -29,12 +29,16 @@ pub struct Plot {
 
 impl Plot {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let device = device::open(self.device)?;
         let run = RunFolder::new(&self.run);
+        let path = self.output.unwrap_or_else(|| run.root().join("report.html"));
+        // A run that is none is told as that, and not as a page that cannot be written.
+        run.load_config()?;
+        let output = OutputFile::new(&path)?;
+        let device = device::open(self.device)?;
         let report = collect(&run, &device.device, &Terminal::quiet())?;
-        let output = self.output.unwrap_or_else(|| run.root().join("report.html"));
-        write_whole(&output, pages::of_run(report).to_html().as_bytes())?;
-        print_to_stderr(&format!("wrote {}", output.display()));
+        let page = pages::of_run(report).to_html();
+        output.write(|to| to.write_all(page.as_bytes()))?;
+        print_to_stderr(&format!("wrote {}", path.display()));
         Ok(ExitCode::SUCCESS)
     }
 }

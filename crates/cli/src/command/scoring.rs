@@ -4,9 +4,12 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ember_data::corpus::read_lines;
+use ember_data::corpus::LineReader;
 use ember_metrics::{BleuTokenizer, MetricError, Smoothing, text};
+use ember_trainer::console::Console;
 use ember_trainer::evaluate::{MetricName, ScoreOptions};
+
+use crate::console::Terminal;
 
 /// The longest n-gram that can be asked for.
 const LONGEST: u64 = 100;
@@ -28,7 +31,7 @@ pub struct Scoring {
     #[arg(long, value_name = "NAME", default_value = "exp")]
     smooth_method: Smoothing,
     /// How much, for floor [default: 0.1] and add-k [default: 1]
-    #[arg(long, value_name = "X", value_parser = from_zero_up)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = from_zero_up)]
     smooth_value: Option<f64>,
     /// BLEU over the orders that the hypothesis has n-grams of
     #[arg(long)]
@@ -154,7 +157,7 @@ impl ReferenceFiles {
     pub fn read(&self, of: &Path, lines: usize) -> anyhow::Result<Vec<Vec<Option<String>>>> {
         let mut references = Vec::new();
         for path in &self.reference {
-            let reference = not_empty(path, read_lines(path)?)?;
+            let reference = read_lines(path)?;
             same_lines((path, reference.len()), (of, lines))?;
             let present = |line: String| (!self.empty_is_missing || !line.is_empty()).then_some(line);
             for column in split_at_tabs(path, reference, self.num_refs as usize)? {
@@ -192,16 +195,25 @@ fn split_at_tabs(path: &Path, lines: Vec<String>, count: usize) -> anyhow::Resul
 /// # Errors
 /// A file that cannot be read or has no lines.
 pub fn read_text(path: &Path) -> anyhow::Result<Vec<String>> {
-    let lines = not_empty(path, read_lines(path)?)?;
+    let lines = read_lines(path)?;
     Ok(lines.into_iter().map(trimmed).collect())
 }
 
-fn not_empty(path: &Path, lines: Vec<String>) -> anyhow::Result<Vec<String>> {
+/// All lines of a file, of which there must be some. A byte order mark is told, since sacreBLEU scores it as text.
+fn read_lines(path: &Path) -> anyhow::Result<Vec<String>> {
+    let mut reader = LineReader::open(path)?;
+    let lines = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
     anyhow::ensure!(
         !lines.is_empty(),
-        "{} has no lines, so there is nothing to score",
+        "{} has no lines, so there is nothing to score\nhint: is it the right file, and was it written to its end?",
         path.display()
     );
+    if reader.report().bom {
+        Terminal::quiet().message(&format!(
+            "warning: {}: the byte order mark at its start is left out; sacreBLEU counts it as part of the first word",
+            path.display()
+        ));
+    }
     Ok(lines)
 }
 

@@ -59,7 +59,8 @@ impl Train {
             return Ok(ExitCode::SUCCESS);
         }
         let model = TrainedModel::load(&options.run, "best", &options.device)?;
-        for (split, text) in &trained.tests {
+        let splits: Vec<&str> = trained.tests.iter().map(|(split, _)| split.as_str()).collect();
+        for (number, (split, text)) in trained.tests.iter().enumerate() {
             let tags = tag::ids(&model.tokenizer, &text.tags)?;
             let source = TaggedLines::new(&text.source, &tags);
             let references = std::slice::from_ref(&text.reference);
@@ -68,7 +69,13 @@ impl Train {
             let stoppable = Stoppable::new(&console, &options.stop);
             let scored = translate_and_score(&model, source, references, decoding, &scoring, &stoppable);
             let (found, scores) = match scored {
-                Err(error) if error.is_stop() => break,
+                Err(error) if error.is_stop() => {
+                    let left = splits[number..].join(", ");
+                    console.message(&format!(
+                        "interrupted before {left} was scored; the same command does it"
+                    ));
+                    break;
+                }
                 scored => scored?,
             };
             translations::keep(&options.run, split, &model, source, decoding, &texts(&found))?;

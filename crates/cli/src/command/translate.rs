@@ -3,7 +3,6 @@
 mod attention_file;
 mod sampling;
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,10 +17,12 @@ use ember_trainer::tag::TaggedLines;
 use ember_trainer::trained::TrainedModel;
 use ember_trainer::translate::{Candidate, Translation};
 
+use self::attention_file::AttentionFile;
 use self::sampling::SamplingArguments;
 use super::{at_least_one, beam, length_penalty};
 use crate::console::{Terminal, print_to_stderr};
 use crate::device::{self, DeviceChoice};
+use crate::output_file::OutputFile;
 use crate::pages;
 
 /// Translate text: one output line per input line, in order
@@ -41,9 +42,10 @@ pub struct Translate {
     #[arg(long, value_name = "N", value_parser = beam)]
     beam: Option<usize>,
     /// Exponent of the length penalty; 0 is none [default: the config's]
-    #[arg(long, value_name = "A", value_parser = length_penalty)]
+    #[arg(long, value_name = "A", allow_negative_numbers = true, value_parser = length_penalty)]
     length_penalty: Option<f64>,
-    /// Write the N best translations of each line, one a line; always N, empty ones where there are fewer
+    /// Write the N best translations of each line, one a line; always N, empty ones where there are fewer. The search
+    /// keeps N hypotheses at least
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = beam)]
     n_best: usize,
     /// best, last, average, an update's number, or a checkpoint's or run's folder; several with commas translate
@@ -78,9 +80,18 @@ pub struct Translate {
 impl Translate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let sampling = self.sampling.sampling(self.beam, self.n_best)?;
+        if let (None, Some(beam)) = (&sampling, self.beam)
+            && beam < self.n_best
+        {
+            let wanted = self.n_best;
+            anyhow::bail!("--n-best {wanted}: --beam {beam} finds {beam} at most\nhint: --beam {wanted}");
+        }
+        // What cannot be written is told before the work, not after it.
         if let Some(pairs) = &self.pairs {
             pairs.check_writable()?;
         }
+        let output = self.output.as_deref().map(OutputFile::new).transpose()?;
+        let attention = self.attention.as_deref().map(AttentionFile::new).transpose()?;
         let device = device::open(self.device)?;
         let console = Terminal::quiet();
         let trained = TrainedModel::load(&RunFolder::new(&self.run), &self.checkpoint, &device.device)?;
@@ -104,18 +115,15 @@ impl Translate {
             Some(sampling) => trained.sample(tagged, &decoding, &sampling, &console)?,
             None => trained.translate(tagged, &decoding, &console)?,
         };
-        match (&self.pairs, &self.output) {
+        match (&self.pairs, &output) {
             (Some(pairs), _) => self.write_pairs(pairs, &lines, &translations)?,
-            (None, Some(path)) => self
-                .write(&translations, writer(path)?)
-                .with_context(|| format!("cannot write {}", path.display()))?,
+            (None, Some(file)) => file.write(|to| self.write(&translations, to))?,
             (None, None) => self.write_to_stdout(&translations)?,
         }
-        if let (Some(path), Some(maps)) = (&self.attention, maps) {
+        if let (Some(file), Some(maps)) = (attention, maps) {
             let attention = attention_of(&trained, maps, &translations);
             let page = |attention| pages::of_translations(&trained.config.name, &lines, &translations, attention);
-            let written = attention_file::write(path, attention, page);
-            written.with_context(|| format!("cannot write {}", path.display()))?;
+            file.write(attention, page)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -166,11 +174,6 @@ impl Translate {
 /// A file of pairs by its name.
 fn pair_file(text: &str) -> Result<PairFile, String> {
     PairFile::new(Path::new(text)).map_err(|error| error.to_string())
-}
-
-fn writer(path: &Path) -> anyhow::Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(BufWriter::new(file))
 }
 
 fn read_standard_input() -> anyhow::Result<Vec<String>> {

@@ -1,7 +1,7 @@
 //! The sections of a report about translations.
 
 use ember_pictures::{Block, MapKind, Sentence, Table};
-use ember_trainer::evaluate::{LengthScore, Scores};
+use ember_trainer::evaluate::{LengthScore, Scores, with_ranges};
 use ember_trainer::report::{Found, Sample, Samples, SplitScores};
 
 use super::attention::{kinds, title};
@@ -81,20 +81,18 @@ fn all_scores<'a>(scored: impl Iterator<Item = (&'a SplitScores, &'a Scores)>) -
 }
 
 fn by_length(split: &SplitScores, lengths: &[LengthScore]) -> Table {
-    let mut shortest = 1;
-    let row = |row: &LengthScore| {
-        let words = match row.max_source_words {
-            Some(longest) => format!("{shortest} to {longest}"),
-            None => format!("{shortest} and more"),
+    let row = |(words, row): ((usize, Option<usize>), &LengthScore)| {
+        let words = match words {
+            (shortest, Some(longest)) => format!("{shortest} to {longest}"),
+            (shortest, None) => format!("{shortest} and more"),
         };
-        shortest = row.max_source_words.map_or(shortest, |longest| longest + 1);
         let exact = format!("{:.2}", row.exact_match);
         vec![words, row.lines.to_string(), format!("{:.2}", row.bleu), exact]
     };
     Table {
         caption: format!("By source length, {}", name(split)),
         headings: ["words", "lines", "BLEU", "exact matches, %"].map(String::from).into(),
-        rows: lengths.iter().map(row).collect(),
+        rows: with_ranges(lengths).map(row).collect(),
     }
 }
 

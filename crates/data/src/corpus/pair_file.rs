@@ -4,9 +4,9 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
-use tempfile::NamedTempFile;
 
 use crate::error::{DataError, Result};
+use crate::whole::WholeFile;
 
 /// A corpus file to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,21 +80,13 @@ impl PairFile {
         let mut file = self.temporary()?;
         let mut count = 0;
         let pairs = pairs.into_iter().inspect(|_| count += 1);
-        let written = write_lines(file.as_file_mut(), self.form, pairs).and_then(|()| file.as_file().sync_all());
+        let written = write_lines(&mut file, self.form, pairs).and_then(|()| file.finish());
         written.map_err(|error| self.failed(error))?;
-        file.persist(&self.path).map_err(|error| self.failed(error.error))?;
         Ok(count)
     }
 
-    /// Shared like any other file, not its owner's alone as temporary files are.
-    fn temporary(&self) -> Result<NamedTempFile> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tmp-pairs-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
-        file.map_err(|error| self.failed(error))
+    fn temporary(&self) -> Result<WholeFile> {
+        WholeFile::create(&self.path, ".tmp-pairs-").map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: std::io::Error) -> DataError {

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use super::report::DataReport;
 use crate::error::{DataError, Result};
+use crate::whole::{self, sync_folder};
 
 /// Raised with every change of the files or of what is written into them.
 pub(super) const FORMAT_VERSION: u32 = 1;
@@ -345,21 +346,5 @@ pub(super) fn publish(built: &Path, place: &Path) -> Result<()> {
 
 /// Writes a small file whole or not at all. What a killed process leaves is removed as an unfinished store is.
 pub(super) fn write_whole(place: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = place.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder)?;
-        temporary.write_all(bytes)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(place).map_err(|error| error.error)?;
-        sync_folder(Some(folder));
-        Ok(())
-    };
-    write().map_err(|error| DataError::io("write", place, error))
-}
-
-/// Brings a rename to the disk, where the system can.
-fn sync_folder(folder: Option<&Path>) {
-    if let Some(Ok(folder)) = folder.map(File::open) {
-        let _ = folder.sync_all();
-    }
+    whole::write_whole(place, TEMPORARY_PREFIX, bytes).map_err(|error| DataError::io("write", place, error))
 }

@@ -7,7 +7,7 @@
 //! ```text
 //! store        build or open, read a pair
 //! report       what data.json says: files, counts, what was left out and why
-//! fingerprint  hashes of files, remembered by size and time of change
+//! fingerprint  hashes of files, remembered by size and times of change
 //! format       the files of a store: written in a stream, checked when opened
 //! ```
 
@@ -16,11 +16,11 @@ mod format;
 mod report;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use fingerprint::fingerprint_files;
+use fingerprint::{HashedFile, fingerprint_files};
 pub use report::{CorpusReport, DataReport, FileEntry, LeftOut};
 
 use crate::corpus::{CorpusFiles, Pair, is_blank, read_pairs};
@@ -71,15 +71,36 @@ pub struct TokenStore {
 }
 
 impl TokenStore {
-    /// Opens the store of these corpora below `folder`, and builds it first if it is not there or is damaged.
-    ///
-    /// A store is built in a temporary folder and then renamed, so another process sees a whole store or none; if two
-    /// build the same one, the first to finish is kept.
+    /// Hashes the corpora, which names their store below `folder`; the store itself is neither opened nor built.
     ///
     /// # Errors
     ///
-    /// A corpus is damaged (see [`read_pairs`]), no pair is left, a file cannot be read or written, or the user wants to
-    /// stop; an unfinished store is removed.
+    /// A file cannot be read or written, or the user wants to stop.
+    pub fn plan<'a>(
+        folder: &Path,
+        corpora: &'a [TrainingCorpus],
+        tokenizer: &'a Tokenizer,
+        settings: &'a StoreSettings,
+        progress: &dyn Progress,
+    ) -> Result<StorePlan<'a>> {
+        std::fs::create_dir_all(folder).map_err(|error| DataError::io("create", folder, error))?;
+        let files = fingerprint_files(corpora, Some(folder), progress)?;
+        let fingerprint = fingerprint::store_key(corpora, &files, &tokenizer.fingerprint(), settings);
+        Ok(StorePlan {
+            folder: folder.to_owned(),
+            corpora,
+            files,
+            tokenizer,
+            settings,
+            fingerprint,
+        })
+    }
+
+    /// [`plan`](Self::plan) and [`StorePlan::build_or_open`] in a row.
+    ///
+    /// # Errors
+    ///
+    /// As these two.
     pub fn build_or_open(
         folder: &Path,
         corpora: &[TrainingCorpus],
@@ -87,29 +108,7 @@ impl TokenStore {
         settings: &StoreSettings,
         progress: &dyn Progress,
     ) -> Result<(Self, DataReport)> {
-        std::fs::create_dir_all(folder).map_err(|error| DataError::io("create", folder, error))?;
-        let hashes = fingerprint_files(corpora, Some(folder), progress)?;
-        let fingerprint = fingerprint::store_key(corpora, &hashes, &tokenizer.fingerprint(), settings);
-        let place = folder.join(&fingerprint);
-
-        match Reader::open(&place) {
-            Ok(Some((reader, mut manifest))) => {
-                // The fingerprint knows neither names nor weights: the same text may have moved, or count for more.
-                manifest.report.describe(corpora);
-                return Ok((Self { reader }, manifest.report));
-            }
-            Ok(None) => {}
-            Err(fault) => tracing::warn!("the token store {} is built anew: {fault}", place.display()),
-        }
-        let build = Build {
-            corpora,
-            hashes: &hashes,
-            tokenizer,
-            settings,
-            fingerprint: &fingerprint,
-        };
-        let (reader, manifest) = build.run(folder, &place, progress)?;
-        Ok((Self { reader }, manifest.report))
+        Self::plan(folder, corpora, tokenizer, settings, progress)?.build_or_open(progress)
     }
 
     /// Number of pairs, at least 1.
@@ -165,39 +164,84 @@ impl TokenStore {
     }
 }
 
-/// A store in the making.
-struct Build<'a> {
+/// A store that is named, and perhaps not built yet.
+pub struct StorePlan<'a> {
+    folder: PathBuf,
     corpora: &'a [TrainingCorpus],
-    hashes: &'a [Vec<String>],
+    /// The files of each corpus.
+    files: Vec<Vec<HashedFile>>,
     tokenizer: &'a Tokenizer,
     settings: &'a StoreSettings,
-    fingerprint: &'a str,
+    fingerprint: String,
 }
 
-impl Build<'_> {
-    fn run(&self, folder: &Path, place: &Path, progress: &dyn Progress) -> Result<(Reader, Manifest)> {
-        let temporary = format::temporary_folder(folder)?;
+impl StorePlan<'_> {
+    /// Names the content: files, tokenizer, settings.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The files whose content is not what stood at their place when `report` was written.
+    pub fn changed_files(&self, report: &DataReport) -> Vec<&Path> {
+        let places = self.files.iter().enumerate();
+        let files =
+            places.flat_map(|(corpus, files)| files.iter().enumerate().map(move |(at, file)| (corpus, at, file)));
+        files
+            .filter(|(corpus, at, file)| {
+                let entry = report.corpora.get(*corpus).and_then(|corpus| corpus.files.get(*at));
+                entry.is_none_or(|entry| entry.fingerprint != file.hash)
+            })
+            .map(|(_, _, file)| file.path.as_path())
+            .collect()
+    }
+
+    /// Opens the store, and builds it first if it is not there or is damaged.
+    ///
+    /// A store is built in a temporary folder and then renamed, so another process sees a whole store or none; if two
+    /// build the same one, the first to finish is kept.
+    ///
+    /// # Errors
+    ///
+    /// A corpus is damaged (see [`read_pairs`]) or changed since it was hashed, no pair is left, a file cannot be read
+    /// or written, or the user wants to stop; an unfinished store is removed.
+    pub fn build_or_open(&self, progress: &dyn Progress) -> Result<(TokenStore, DataReport)> {
+        let place = self.folder.join(&self.fingerprint);
+        match Reader::open(&place) {
+            Ok(Some((reader, mut manifest))) => {
+                // The fingerprint knows neither names nor weights: the same text may have moved, or count for more.
+                manifest.report.describe(self.corpora);
+                return Ok((TokenStore { reader }, manifest.report));
+            }
+            Ok(None) => {}
+            Err(fault) => tracing::warn!("the token store {} is built anew: {fault}", place.display()),
+        }
+        let (reader, manifest) = self.build(&place, progress)?;
+        Ok((TokenStore { reader }, manifest.report))
+    }
+
+    fn build(&self, place: &Path, progress: &dyn Progress) -> Result<(Reader, Manifest)> {
+        let temporary = format::temporary_folder(&self.folder)?;
         let vocabulary = self
             .tokenizer
             .vocabulary_size(Side::Source)
             .max(self.tokenizer.vocabulary_size(Side::Target));
         let mut writer = Writer::create(&temporary.path().join("store"), vocabulary)?;
         let mut report = DataReport {
-            fingerprint: self.fingerprint.to_owned(),
+            fingerprint: self.fingerprint.clone(),
             ..DataReport::default()
         };
         let mut seen = self.settings.deduplicate.then(HashSet::new);
 
-        let paths = self.corpora.iter().flat_map(|corpus| corpus.files.paths());
-        let bytes = paths
-            .map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()))
-            .sum();
+        let bytes = self.files.iter().flatten().map(HashedFile::bytes).sum();
         let step = Step::begin(progress, "tokenising", Some(bytes));
-        for (corpus, hashes) in self.corpora.iter().zip(self.hashes) {
-            let corpus = self.corpus(corpus, hashes, &mut writer, seen.as_mut(), &step)?;
+        for (corpus, files) in self.corpora.iter().zip(&self.files) {
+            let corpus = self.corpus(corpus, files, &mut writer, seen.as_mut(), &step)?;
             report.add(corpus);
         }
         drop(step);
+        for file in self.files.iter().flatten() {
+            file.check_unchanged(progress)?;
+        }
 
         (report.source_tokens, report.target_tokens) = writer.tokens();
         report.check_kept(self.corpora)?;
@@ -209,7 +253,7 @@ impl Build<'_> {
     fn corpus(
         &self,
         corpus: &TrainingCorpus,
-        hashes: &[String],
+        files: &[HashedFile],
         writer: &mut Writer,
         mut seen: Option<&mut HashSet<u128>>,
         step: &Step,
@@ -248,8 +292,10 @@ impl Build<'_> {
             step.advance(bytes - bytes_told)?;
             bytes_told = bytes;
         }
-        let entries = pairs.reports().into_iter().zip(hashes);
-        let files = entries.map(|(file, hash)| FileEntry::new(file, hash.clone())).collect();
+        let entries = pairs.reports().into_iter().zip(files);
+        let files = entries
+            .map(|(report, file)| FileEntry::new(report, file.hash.clone()))
+            .collect();
         Ok(CorpusReport {
             files,
             tag: corpus.tag.clone(),

@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::config::{TokenizerConfig, TokenizerKind};
@@ -33,6 +34,29 @@ impl Bench {
 
     fn files(&self) -> CorpusFiles {
         CorpusFiles::resolve(&self.folder.path().join("c"), "a", "b").unwrap()
+    }
+
+    /// Lets files seem to have been written a minute ago.
+    fn age(&self, names: &[&str]) {
+        let old = SystemTime::now() - Duration::from_secs(60);
+        for name in names {
+            let file = fs::File::options().append(true).open(self.folder.path().join(name));
+            file.unwrap().set_modified(old).unwrap();
+        }
+    }
+
+    /// Puts another file in the place of one, with the same time of modification.
+    fn replace(&self, name: &str, text: &str) {
+        let (place, new) = (self.folder.path().join(name), self.folder.path().join("new"));
+        let modified = fs::metadata(&place).unwrap().modified().unwrap();
+        fs::write(&new, text).unwrap();
+        fs::File::options()
+            .append(true)
+            .open(&new)
+            .unwrap()
+            .set_modified(modified)
+            .unwrap();
+        fs::rename(&new, &place).unwrap();
     }
 
     fn stores(&self) -> PathBuf {
@@ -199,15 +223,7 @@ impl Progress for Labels {
 #[test]
 fn a_second_start_opens_what_the_first_built() {
     let bench = Bench::new("a\nb\n", "A\nB\n");
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
-    for name in ["c.a", "c.b"] {
-        fs::File::options()
-            .append(true)
-            .open(bench.folder.path().join(name))
-            .unwrap()
-            .set_modified(old)
-            .unwrap();
-    }
+    bench.age(&["c.a", "c.b"]);
     let start = |files: &CorpusFiles| {
         let labels = Labels::default();
         let corpora = [files.clone().into()];
@@ -230,6 +246,123 @@ fn a_second_start_opens_what_the_first_built() {
     assert_eq!(steps, ["hashing", "hashing"]);
     assert!(third.corpora[0].files[0].file.path.ends_with("d.a"));
     assert_eq!(third.fingerprint, first.fingerprint);
+}
+
+#[test]
+fn weights_of_many_digits_leave_a_store_whole() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let weights = [0.1 + 0.2, 1.0 / 3.0].into_iter();
+    let weights = weights.chain((1..200).map(|i| f64::from(i).sqrt() / 7.0));
+    let corpora = weights.map(|weight| TrainingCorpus {
+        weight,
+        ..bench.files().into()
+    });
+    let corpora: Vec<TrainingCorpus> = corpora.collect();
+    let build = || {
+        let labels = Labels::default();
+        TokenStore::build_or_open(&bench.stores(), &corpora, &bench.tokenizer, &SETTINGS, &labels).unwrap();
+        labels.0.into_inner().unwrap()
+    };
+    assert!(build().contains(&"tokenising".to_owned()));
+    assert!(!build().contains(&"tokenising".to_owned()), "the store was built anew");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_replaced_by_one_of_its_size_and_time_is_hashed_again() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    bench.age(&["c.a", "c.b"]);
+    let first = bench.build(&[bench.files()], &SETTINGS).unwrap().1;
+    bench.replace("c.b", "B\nA\n");
+    let (store, second) = bench.build(&[bench.files()], &SETTINGS).unwrap();
+    assert_ne!(first.fingerprint, second.fingerprint);
+    assert_eq!(bench.text(&store), pairs(&[("a", "B"), ("b", "A")]));
+}
+
+/// Does something once, when the step of that label begins.
+struct Meanwhile<F>(&'static str, F);
+
+impl<F: Fn() + Sync> Progress for Meanwhile<F> {
+    fn begin(&self, label: &str, _total: Option<u64>) {
+        if label == self.0 {
+            self.1();
+        }
+    }
+    fn advance(&self, _units: u64) {}
+    fn finish(&self) {}
+}
+
+#[test]
+fn a_corpus_that_changes_while_it_is_read_makes_no_store() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let corpora = [bench.files().into()];
+    let build = |progress: &dyn Progress| {
+        TokenStore::build_or_open(&bench.stores(), &corpora, &bench.tokenizer, &SETTINGS, progress)
+    };
+    let path = bench.folder.path().join("c.b");
+    let in_place = || fs::write(&path, "B\nA\n").unwrap();
+    let longer = || fs::write(&path, "A\nB \n").unwrap();
+    let replaced = || bench.replace("c.b", "B\nA\n");
+    let mut changes: Vec<&(dyn Fn() + Sync)> = vec![&in_place, &longer];
+    if cfg!(unix) {
+        changes.push(&replaced);
+    }
+    for change in changes {
+        fs::write(&path, "A\nB\n").unwrap();
+        bench.age(&["c.a", "c.b"]);
+        let error = build(&Meanwhile("tokenising", change)).err().unwrap().to_string();
+        assert!(
+            error.starts_with(&format!("{}: the file changed while it was read", path.display())),
+            "{error}"
+        );
+        let left = fs::read_dir(bench.stores())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<Vec<_>>(), ["hashes.json"]);
+    }
+    // What the file holds now is what the next start reads.
+    assert_eq!(
+        bench.text(&build(&NoProgress).unwrap().0)[0].1,
+        if cfg!(unix) { "B" } else { "A" }
+    );
+}
+
+#[test]
+fn another_name_or_mode_is_no_change_of_a_corpus() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    bench.age(&["c.a", "c.b"]);
+    let [file, link] = ["c.b", "c.link"].map(|name| bench.folder.path().join(name));
+    let linked = Meanwhile("tokenising", || fs::hard_link(&file, &link).unwrap());
+    let corpora = [bench.files().into()];
+    TokenStore::build_or_open(&bench.stores(), &corpora, &bench.tokenizer, &SETTINGS, &linked).unwrap();
+}
+
+#[test]
+fn a_plan_names_the_store_and_what_changed_before_it_is_built() {
+    let bench = Bench::new("a\nb\n", "A\nB\n");
+    let plan = |corpora: &[TrainingCorpus]| {
+        let labels = Labels::default();
+        let plan = TokenStore::plan(&bench.stores(), corpora, &bench.tokenizer, &SETTINGS, &labels).unwrap();
+        assert!(!labels.0.into_inner().unwrap().contains(&"tokenising".to_owned()));
+        let changed = bench.build(&[bench.files()], &SETTINGS).map(|(_, report)| {
+            let names = plan.changed_files(&report).into_iter().map(Path::to_owned);
+            (plan.fingerprint() == report.fingerprint, names.collect::<Vec<_>>())
+        });
+        changed.unwrap()
+    };
+    assert_eq!(plan(&[bench.files().into()]), (true, vec![]));
+    let tsv = bench.folder.path().join("more.tsv");
+    fs::write(&tsv, "b\tA\n").unwrap();
+    let more = [bench.files().into(), CorpusFiles::Tsv(tsv.clone()).into()];
+    assert_eq!(plan(&more), (false, vec![tsv]));
+
+    let report = bench.build(&[bench.files()], &SETTINGS).unwrap().1;
+    let path = bench.folder.path().join("c.b");
+    fs::write(&path, "B\nA\n").unwrap();
+    let corpora = [bench.files().into()];
+    let plan = TokenStore::plan(&bench.stores(), &corpora, &bench.tokenizer, &SETTINGS, &NoProgress).unwrap();
+    assert_ne!(plan.fingerprint(), report.fingerprint);
+    assert_eq!(plan.changed_files(&report), [path.as_path()]);
 }
 
 #[test]
@@ -367,7 +500,7 @@ fn what_killed_processes_left_long_ago_is_removed() {
     fs::create_dir_all(bench.stores().join(".building-folder")).unwrap();
     fs::write(bench.stores().join(".building-file"), "{").unwrap();
     fs::write(bench.stores().join(".building-fresh"), "{").unwrap();
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3600);
+    let old = SystemTime::now() - Duration::from_secs(25 * 3600);
     for name in [".building-folder", ".building-file"] {
         let entry = fs::File::open(bench.stores().join(name)).unwrap();
         entry.set_modified(old).unwrap();

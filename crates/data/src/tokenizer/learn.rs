@@ -10,9 +10,10 @@
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use super::SPECIALS;
 use super::bpe::Bpe;
+use super::count::characters;
 use super::hash::Map;
-use super::{SPECIALS, characters};
 use crate::progress::Step;
 use crate::{Progress, Result, TokenizerConfig};
 

@@ -1,7 +1,8 @@
 //! Vocabularies without sub-words: the most frequent words or characters, and [`UNK`] for the rest.
 
+use super::count::{Counts, characters};
 use super::hash::Map;
-use super::{BOS, Counts, EOS, FIRST, PAD, SPECIALS, UNK, characters};
+use super::{BOS, EOS, FIRST, PAD, SPECIALS, UNK};
 
 /// The words of a line: what stands between ASCII white space.
 pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! split        a raw line into words to learn from         (string -> words, nothing lost)
+//! count        how often each word was seen, in bounded memory
 //! learn        byte-pair merges from counted words         (Sennrich et al. 2016, arXiv:1508.07909)
 //! bpe          words to sub-words and back, BPE-dropout    (Provilkov et al. 2020, arXiv:1910.13267)
 //! lexicon      whole words or single characters
@@ -19,6 +20,7 @@
 
 mod bpe;
 mod cache;
+mod count;
 mod hash;
 mod learn;
 mod lexicon;
@@ -32,10 +34,10 @@ pub use tags::tagged;
 use std::fmt;
 use std::path::Path;
 
-use crate::progress::Step;
 use crate::{DataError, Progress, Result, TokenizerConfig, TokenizerKind};
 
 use bpe::Bpe;
+use count::count;
 use lexicon::{Chars, Words};
 use sentencepiece::SentencePiece;
 
@@ -274,53 +276,6 @@ impl fmt::Debug for Tokenizer {
             .field("tags", &self.tags)
             .finish()
     }
-}
-
-/// How often each unit was seen, the most frequent first and equals in the order of their text.
-type Counts<T> = Vec<(T, u64)>;
-
-/// Counts the words of every line by `split`: one table for both sides where they share, else one a side.
-fn count(
-    config: &TokenizerConfig,
-    pairs: impl IntoIterator<Item = Result<(String, String)>>,
-    progress: &dyn Progress,
-    split: impl Fn(&str, &mut dyn FnMut(&str)),
-) -> Result<Vec<Counts<Box<str>>>> {
-    let mut tables = vec![hash::Map::<Box<str>, u64>::default(); if config.shared { 1 } else { 2 }];
-    let last = tables.len() - 1;
-    let step = Step::begin(progress, "counting words", None);
-    for pair in pairs {
-        let (source, target) = pair?;
-        for (line, table) in [(source, 0), (target, last)] {
-            let table = &mut tables[table];
-            split(&line, &mut |word| match table.get_mut(word) {
-                Some(count) => *count += 1,
-                None => {
-                    table.insert(word.into(), 1);
-                }
-            });
-        }
-        step.advance(1)?;
-    }
-    Ok(tables.into_iter().map(ranked).collect())
-}
-
-/// A table of counts in an order that does not depend on hashing.
-fn ranked<T: Ord>(table: hash::Map<T, u64>) -> Counts<T> {
-    let mut counts: Vec<_> = table.into_iter().collect();
-    counts.sort_unstable_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
-    counts
-}
-
-/// How often each character was seen in counted text.
-fn characters(texts: &[(Box<str>, u64)]) -> Counts<char> {
-    let mut table = hash::Map::<char, u64>::default();
-    for (text, count) in texts {
-        for character in text.chars() {
-            *table.entry(character).or_default() += count;
-        }
-    }
-    ranked(table)
 }
 
 /// A fault of a file's content that is not bound to a line.

@@ -7,7 +7,6 @@
 //! Tags make it version 2, which programs that know none refuse; without tags it is version 1, as it always was.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -16,12 +15,14 @@ use super::bpe::Bpe;
 use super::lexicon::{Chars, Words};
 use super::sentencepiece::SentencePiece;
 use super::{Model, Tokenizer, damaged};
+use crate::whole::write_whole;
 use crate::{DataError, Result};
 
 const FORMAT: &str = "EmberNMT tokenizer";
 const VERSION: u32 = 1;
 const VERSION_WITH_TAGS: u32 = 2;
-const HINT: &str = "copy tokenizer.json anew from where the model was trained, or delete it and train again";
+const HINT: &str = "copy tokenizer.json anew from where the model was trained; its weights are of no use without it, and \
+                    --fresh trains others";
 
 /// What every version has.
 #[derive(Deserialize)]
@@ -80,38 +81,7 @@ pub(super) fn to_bytes(models: &[Model], tags: &[String]) -> Vec<u8> {
 /// Writes beside `path` and renames, so that nobody ever reads half a file. What a killed process leaves has a name
 /// that the next start of a run removes.
 pub(super) fn write(bytes: &[u8], path: &Path) -> Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let failed = |source| DataError::Io {
-        action: "write",
-        path: path.to_owned(),
-        source,
-        hint: String::new(),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".tmp-tokenizer-")
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(failed)?;
-    make_readable(file.as_file()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// Temporary files are their owner's alone; this one is to be shared like any other.
-#[cfg(unix)]
-fn make_readable(file: &fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_file: &fs::File) -> std::io::Result<()> {
-    Ok(())
+    write_whole(path, ".tmp-tokenizer-", bytes).map_err(|error| DataError::io("write", path, error))
 }
 
 pub(super) fn read(path: &Path) -> Result<Tokenizer> {
@@ -119,7 +89,8 @@ pub(super) fn read(path: &Path) -> Result<Tokenizer> {
         action: "read",
         path: path.to_owned(),
         source,
-        hint: "\nhint: a run's folder holds its tokenizer.json from the beginning of its training".to_owned(),
+        hint: "\nhint: a run's folder holds it from the beginning of its training; without it, only --fresh trains on"
+            .to_owned(),
     })?;
     parse(&bytes).map_err(|message| damaged(path, message, HINT))
 }

@@ -3,8 +3,9 @@
 //! The model's ordinary pieces follow our special tokens in the model's order, and its own special tokens have no id
 //! here: [`UNK`] stands for whatever the model does not know. The model's file is kept whole inside `tokenizer.json`.
 //!
-//! The pieces are those of SentencePiece itself, with one exception: symbols that the user defined when training a BPE
-//! model are not kept whole.
+//! The pieces are those of SentencePiece itself, except for symbols that the user defined when training the model:
+//! those of a BPE model are not kept whole, and around those of a unigram model that hold a space, written `▁`, a line
+//! may be cut otherwise. Reading such a model gives a warning.
 
 use std::path::Path;
 
@@ -36,14 +37,32 @@ impl SentencePiece {
         })?;
         let model = Self::new(bytes)
             .map_err(|message| damaged(path, message, "give a SentencePiece model of type bpe or unigram"))?;
-        let vocab = model.processor.vocab();
-        let is_user_defined = |&&entry: &&i32| vocab.kind(entry) == Some(PieceType::UserDefined);
-        let user_defined = model.entries.iter().filter(is_user_defined).count();
-        if user_defined > 0 && model.processor.model_type() == ModelType::Bpe {
-            let path = path.display();
-            tracing::warn!("{path}: the {user_defined} user-defined symbols of a bpe model are read as ordinary text");
+        if let Some(fault) = model.differs() {
+            tracing::warn!("{}: {fault}", path.display());
         }
         Ok(model)
+    }
+
+    /// Where the pieces may be others than SentencePiece's own, in words.
+    fn differs(&self) -> Option<String> {
+        let vocab = self.processor.vocab();
+        let user_defined = self
+            .entries
+            .iter()
+            .filter(|&&entry| vocab.kind(entry) == Some(PieceType::UserDefined));
+        let symbols: Vec<&str> = user_defined.filter_map(|&entry| vocab.id_to_piece(entry)).collect();
+        let spaced = symbols.iter().filter(|symbol| symbol.contains('▁')).count();
+        match (self.processor.model_type(), symbols.len()) {
+            (ModelType::Bpe, 1..) => Some(format!(
+                "the {} user-defined symbols of a bpe model are read as ordinary text",
+                symbols.len()
+            )),
+            (ModelType::Unigram, 1..) if spaced > 0 => Some(format!(
+                "lines with one of the {spaced} user-defined symbols that hold a space (▁) may be cut otherwise than \
+                 SentencePiece cuts them"
+            )),
+            _ => None,
+        }
     }
 
     /// # Errors
@@ -140,5 +159,56 @@ impl SentencePiece {
         }
         let digits = vocab.id_to_piece(entry)?.strip_prefix("<0x")?.strip_suffix('>')?;
         u8::from_str_radix(digits, 16).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model of that type (1 unigram, 2 bpe) with user-defined symbols; protocol buffers written by hand.
+    fn model(kind: u8, symbols: &[&str]) -> SentencePiece {
+        const NORMAL: u8 = 1;
+        const USER_DEFINED: u8 = 4;
+        let ordinary = [
+            ("<unk>", 2),
+            ("<s>", 3),
+            ("</s>", 3),
+            ("▁a", NORMAL),
+            ("a", NORMAL),
+            ("▁", NORMAL),
+        ];
+        let mut bytes = Vec::new();
+        for (piece, kind) in ordinary
+            .into_iter()
+            .chain(symbols.iter().map(|symbol| (*symbol, USER_DEFINED)))
+        {
+            let mut message = vec![0x0a, piece.len() as u8];
+            message.extend(piece.as_bytes());
+            message.push(0x15);
+            message.extend((-1f32).to_le_bytes());
+            message.extend([0x18, kind]);
+            bytes.extend([0x0a, message.len() as u8]);
+            bytes.extend(message);
+        }
+        // trainer_spec.model_type
+        bytes.extend([0x12, 2, 0x18, kind]);
+        SentencePiece::new(bytes).unwrap()
+    }
+
+    #[test]
+    fn symbols_that_are_cut_otherwise_are_told() {
+        const UNIGRAM: u8 = 1;
+        const BPE: u8 = 2;
+        assert_eq!(model(UNIGRAM, &[]).differs(), None);
+        assert_eq!(model(UNIGRAM, &["<x>"]).differs(), None);
+        let fault = model(UNIGRAM, &["<x>", "▁▁", "a▁b"]).differs().unwrap();
+        assert!(
+            fault.contains("the 2 user-defined symbols that hold a space"),
+            "{fault}"
+        );
+        assert_eq!(model(BPE, &[]).differs(), None);
+        let fault = model(BPE, &["<x>"]).differs().unwrap();
+        assert!(fault.contains("the 1 user-defined symbols of a bpe model"), "{fault}");
     }
 }

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ember_sample::sequences::{SEED, Task, files};
+use ember_sample::files;
+use ember_sample::sequences::{self, SEED, Task};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
     let Some(task) = Task::named(name) else {
         return usage();
     };
-    match write(task, &folder) {
+    match files::write(&folder, sequences::files(task, SEED)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: cannot write the corpus to {}: {error}", folder.display());
@@ -28,14 +29,4 @@ fn main() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: generate-sequences copy|reverse [FOLDER]");
     ExitCode::from(2)
-}
-
-fn write(task: Task, folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    for (name, text) in files(task, SEED) {
-        let path = folder.join(&name);
-        std::fs::write(&path, &text)?;
-        println!("{}: {} lines", path.display(), text.lines().count());
-    }
-    Ok(())
 }

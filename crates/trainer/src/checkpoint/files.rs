@@ -106,14 +106,35 @@ pub fn list(checkpoints: &Path) -> Result<Vec<u64>> {
 /// # Errors
 /// [`CheckpointError::Damaged`] names the file that is not what was written, and the newest intact checkpoint beside it.
 pub fn verify(checkpoint: &Path) -> Result<Manifest> {
-    check(checkpoint).map_err(|error| match error {
+    check(checkpoint).map_err(|error| with_alternative(error, checkpoint))
+}
+
+/// Checks one file of a checkpoint: what uses the weights alone does without the optimizer's.
+///
+/// # Errors
+/// As [`verify`]; a manifest that does not name the file.
+pub fn verify_file(checkpoint: &Path, name: &str) -> Result<Manifest> {
+    let checked = Manifest::read(checkpoint).and_then(|manifest| match manifest.files.get(name) {
+        Some(entry) => entry.check(&checkpoint.join(name)).map(|()| manifest),
+        None => Err(CheckpointError::Damaged {
+            path: checkpoint.into(),
+            message: format!("its manifest names no {name}"),
+            hint: String::new(),
+        }),
+    });
+    checked.map_err(|error| with_alternative(error, checkpoint))
+}
+
+/// Names another checkpoint in the place of a damaged one.
+fn with_alternative(error: CheckpointError, checkpoint: &Path) -> CheckpointError {
+    match error {
         CheckpointError::Damaged { path, message, .. } => CheckpointError::Damaged {
             path,
             message,
             hint: alternative(checkpoint),
         },
         other => other,
-    })
+    }
 }
 
 fn check(checkpoint: &Path) -> Result<Manifest> {
@@ -206,7 +227,12 @@ pub fn clean_up(checkpoints: &Path) -> Result<()> {
     for name in names(checkpoints)? {
         let path = checkpoints.join(&name);
         let parts = |prefix| name.strip_prefix(prefix).and_then(|rest: &str| rest.rsplit_once('-'));
-        if let Some((original, _)) = parts(REPLACED) {
+        // Unlike a number, an average is written without the lock, possibly just now.
+        let is_in_use = |original: &str, process| original.parse::<u64>().is_err() && is_another_live_process(process);
+        if let Some((original, process)) = parts(REPLACED) {
+            if is_in_use(original, process) {
+                continue;
+            }
             let home = checkpoints.join(original);
             if !home.exists() && check(&path).is_ok() {
                 fs::rename(&path, &home).during("rename", &path)?;
@@ -214,8 +240,7 @@ pub fn clean_up(checkpoints: &Path) -> Result<()> {
                 remove_folder(&path)?;
             }
         } else if let Some((original, process)) = parts(TEMPORARY) {
-            // Unlike a number, an average is written without the lock, possibly just now.
-            if original.parse::<u64>().is_err() && is_another_live_process(process) {
+            if is_in_use(original, process) {
                 continue;
             }
             if path.is_dir() {

@@ -57,7 +57,7 @@ impl Manifest {
         let damaged = |message: String| CheckpointError::Damaged {
             path: path.clone(),
             message,
-            hint: String::new(),
+            hint: "choose another one of the run by --checkpoint".into(),
         };
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

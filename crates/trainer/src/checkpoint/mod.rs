@@ -6,9 +6,11 @@
 //! pointers    `checkpoints/best` and `checkpoints/last`
 //! whole       small files that are there whole or not at all
 //! state       what a run must remember beside weights and optimizer
+//! by_metric   what validations measured, and by what
 //! lock        one process a run folder
 //! ```
 
+pub mod by_metric;
 pub mod files;
 pub mod lock;
 pub mod manifest;

@@ -108,8 +108,20 @@ pub fn resolve(run: &Path, checkpoint: &str) -> Result<PathBuf> {
     };
     match update.map(|update| folder(&checkpoints, update)) {
         Some(folder) if folder.is_dir() => Ok(folder),
+        Some(folder) if is_pointer(checkpoint) => {
+            let named = folder.file_name().unwrap_or_default().display();
+            Err(missing(format!(
+                "{checkpoint:?} names the checkpoint {named}, which is not there"
+            )))
+        }
         _ => Err(missing(format!("there is no checkpoint {checkpoint:?}"))),
     }
+}
+
+fn is_pointer(name: &str) -> bool {
+    [Pointer::Best, Pointer::Last]
+        .iter()
+        .any(|pointer| pointer.name() == name)
 }
 
 /// Run and name of `RUN/checkpoints/best`, `RUN/checkpoints/last` and `RUN`.

@@ -9,9 +9,15 @@ use super::Config;
 
 /// Keys, and all below them, that a resumed run must share with its beginning, and why; `[]` is any number in brackets.
 /// The training text itself is held to its fingerprint, wherever it lies.
-const FIXED: [(&str, &str); 14] = [
+const FIXED: [(&str, &str); 19] = [
     ("model", MODEL),
-    ("tokenizer", TOKENS),
+    // All but the paths of given models: a run has its tokenizer in its folder, wherever the models lie now.
+    ("tokenizer.kind", TOKENS),
+    ("tokenizer.vocabulary", TOKENS),
+    ("tokenizer.shared", TOKENS),
+    ("tokenizer.pretokenized", TOKENS),
+    ("tokenizer.merges", TOKENS),
+    ("tokenizer.dropout", TOKENS),
     ("data.source", TOKENS),
     ("data.target", TOKENS),
     ("data.train[].tag", TOKENS),
@@ -157,4 +163,28 @@ fn without_numbers(key: &str) -> String {
             !inside || *character == '['
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ember_data::TokenizerKind;
+    use ember_data::config::TokenizerConfig;
+
+    use super::*;
+
+    #[test]
+    fn all_of_the_tokenizer_is_fixed_but_where_a_model_lies() {
+        let all = TokenizerConfig {
+            merges: Some(1),
+            model: Some("a".into()),
+            target_model: Some("b".into()),
+            ..TokenizerConfig::new(TokenizerKind::Sentencepiece)
+        };
+        let Ok(Value::Object(keys)) = serde_json::to_value(all) else {
+            panic!("a section is a table")
+        };
+        let is_fixed = |key: &&String| FIXED.iter().any(|(fixed, _)| *fixed == format!("tokenizer.{key}"));
+        let free: Vec<&String> = keys.keys().filter(|key| !is_fixed(key)).collect();
+        assert_eq!(free, ["model", "target_model"]);
+    }
 }

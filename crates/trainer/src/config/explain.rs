@@ -41,10 +41,14 @@ impl Tree<'_> {
                 let unknown = culprit.is_none() && self.is_table(&path) && found != "map";
                 path.extend(culprit);
                 let subject = if unknown { "a value of " } else { "" };
+                let hint = match found.starts_with("string") && !expected.contains("string") {
+                    true => "numbers, true and false stand without quotes",
+                    false => "docs/CONFIG.md has the form of every key",
+                };
                 let (found, expected) = (in_words(&found), in_words(&expected));
                 (
                     format!("{subject}{} is {found}, not {expected}", dotted(&path)),
-                    String::new(),
+                    hint.into(),
                     false,
                 )
             }

@@ -353,6 +353,16 @@ fn what_may_change_between_runs_is_told() {
 }
 
 #[test]
+fn a_model_of_a_tokenizer_may_move() {
+    let at = |path: &str| {
+        let tokenizer = format!("tokenizer={{ kind = \"sentencepiece\", model = \"{path}\" }}");
+        read(SMALL, &[&tokenizer]).unwrap()
+    };
+    let changes = compare_for_resume(&at("/old/a.model"), &at("/new/a.model")).unwrap();
+    assert_eq!(changes, ["tokenizer.model was \"/old/a.model\", now \"/new/a.model\""]);
+}
+
+#[test]
 fn what_may_not_change_is_refused_by_key() {
     let overrides = [
         "model.d_model=256",

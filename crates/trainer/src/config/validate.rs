@@ -265,7 +265,7 @@ fn above_zero(key: &str, value: f64, hint: &str) -> Checked {
     ensure(
         value.is_finite() && value > 0.0,
         key,
-        || format!("{value} is not above 0"),
+        || format!("{value} is not a finite number above 0"),
         hint,
     )
 }
@@ -274,7 +274,7 @@ fn not_negative(key: &str, value: f64, hint: &str) -> Checked {
     ensure(
         value.is_finite() && value >= 0.0,
         key,
-        || format!("{value} is not 0 or above"),
+        || format!("{value} is not a finite number from 0 up"),
         hint,
     )
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ember_data::batch::{BatchOptions, Padding, batch_shapes, measure_padding};
 use ember_data::corpus::{Pair, read_pairs};
 use ember_data::progress::Step;
-use ember_data::store::{StoreSettings, TokenStore, TrainingCorpus};
+use ember_data::store::{TokenStore, TrainingCorpus};
 use ember_data::tokenizer::{Side, Tokenizer, UNK};
 use ember_data::{DataError, Progress, TokenizerKind};
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ use super::memory::BatchShape;
 use super::schedule::Averages;
 use crate::config::Config;
 use crate::error::{Result, TrainerError};
-use crate::prepare::{ParallelText, learn, training_corpus};
+use crate::prepare::{ParallelText, batch_options, learn, store_settings, training_corpus};
 use crate::run::RunFolder;
 
 /// Both sides, in the order of what is kept of them.
@@ -94,7 +94,7 @@ impl Corpus {
         &mut self,
         config: &Config,
         train: &[TrainingCorpus],
-        tokenizer: &Tokenizer,
+        tokenizer: &Arc<Tokenizer>,
         progress: &dyn Progress,
     ) -> Result<()> {
         let folder = TempDir::new().map_err(|source| TrainerError::Run {
@@ -102,16 +102,12 @@ impl Corpus {
             message: format!("can hold no temporary folder: {source}"),
             hint: "is there space left, and may you write there? TMPDIR names another place".into(),
         })?;
-        let settings = StoreSettings {
-            max_length: config.data.max_length,
-            deduplicate: config.data.deduplicate,
-        };
+        let settings = store_settings(config);
         let (store, report) = TokenStore::build_or_open(folder.path(), train, tokenizer, &settings, progress)?;
-        let options = BatchOptions::new(config.training.micro_batch_tokens(), config.seed);
+        // From the lengths in the store: BPE-dropout's cuts are not made for this.
         let options = BatchOptions {
-            window: config.training.window.unwrap_or(options.window),
-            mixture: report.mixture(),
-            ..options
+            resegment: None,
+            ..batch_options(config, &report, tokenizer)
         };
         self.padding = Some(measure_padding(&store, &options, 0));
         let shapes = batch_shapes(&store, &options, 0);

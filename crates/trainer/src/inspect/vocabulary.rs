@@ -18,8 +18,11 @@ pub struct Vocabulary {
     pub kind: TokenizerKind,
     /// Whether both sides have one vocabulary.
     pub shared: bool,
-    /// Whether there is a tokenizer; else sizes are what the config asks for at most.
+    /// Whether there is a tokenizer; else sizes are what the config asks for, which is the most they can be.
     pub is_learnt: bool,
+    /// Whether sizes lack the text's characters, which come on top of `merges` and are not known without the text.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_characters: bool,
     /// Tags, which are entries of the source side, and of a target side that shares it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -70,6 +73,7 @@ impl Vocabulary {
             kind: config.tokenizer.kind,
             shared: sizes.shared,
             is_learnt: corpus.tokenizer.is_some(),
+            lacks_characters: corpus.tokenizer.is_none() && config.tokenizer.merges.is_some(),
             tags: config.data.train.tags(),
             source: side(Side::Source, sizes.source, 0),
             target: side(Side::Target, sizes.target, 1),

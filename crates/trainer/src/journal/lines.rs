@@ -31,14 +31,14 @@ pub fn update_line(record: &UpdateRecord) -> String {
 ///
 /// The metric that decides stands last.
 pub fn validation_line(record: &ValidationRecord) -> String {
-    let mut scores = vec![
+    let mut scores = [
         ("loss", format!("ce-mean-words : {:.4}", record.nll)),
         ("perplexity", format!("perplexity : {:.4}", record.perplexity)),
+        ("chrf", format!("chrf : {:.2}", record.chrf)),
+        ("bleu", format!("bleu-detok : {:.2}", record.bleu)),
     ];
-    scores.extend(record.chrf.map(|chrf| ("chrf", format!("chrf : {chrf:.2}"))));
-    scores.extend(record.bleu.map(|bleu| ("bleu", format!("bleu-detok : {bleu:.2}"))));
     scores.sort_by_key(|(name, _)| *name == record.metric);
-    let scores: Vec<_> = scores.into_iter().map(|(_, score)| score).collect();
+    let scores = scores.map(|(_, score)| score);
     let decimals = if record.metric == "loss" { 4 } else { 2 };
     let verdict = if record.best {
         "new best".to_string()

@@ -76,10 +76,10 @@ pub struct ValidationRecord {
     pub nll: f64,
     /// `exp(nll)`.
     pub perplexity: f64,
-    /// BLEU of the translations, 0 to 100; None where nothing was translated.
-    pub bleu: Option<f64>,
-    /// chrF of the translations, 0 to 100; None where nothing was translated.
-    pub chrf: Option<f64>,
+    /// BLEU of the translations, 0 to 100.
+    pub bleu: f64,
+    /// chrF of the translations, 0 to 100.
+    pub chrf: f64,
     /// Learning rate of the last update.
     pub learning_rate: f64,
     /// Name of the metric that decides.
@@ -101,15 +101,14 @@ pub struct ValidationRecord {
 impl ValidationRecord {
     fn columns(&self) -> [(&'static str, String); 15] {
         let number = |value: f64| value.to_string();
-        let score = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         [
             ("update", self.update.to_string()),
             ("epoch", self.epoch.to_string()),
             ("loss", number(self.loss)),
             ("nll", number(self.nll)),
             ("perplexity", number(self.perplexity)),
-            ("bleu", score(self.bleu)),
-            ("chrf", score(self.chrf)),
+            ("bleu", number(self.bleu)),
+            ("chrf", number(self.chrf)),
             ("learning_rate", number(self.learning_rate)),
             ("metric", self.metric.into()),
             ("best_value", number(self.best_value)),
@@ -132,8 +131,8 @@ impl ValidationRecord {
             loss: 0.0,
             nll: 0.0,
             perplexity: 0.0,
-            bleu: None,
-            chrf: None,
+            bleu: 0.0,
+            chrf: 0.0,
             learning_rate: 0.0,
             metric: "bleu",
             best_value: 0.0,
@@ -152,13 +151,12 @@ impl ValidationRecord {
     }
 
     pub(super) fn scalars(&self) -> Vec<(&'static str, f64)> {
-        let mut scalars = vec![
+        vec![
             ("valid/loss", self.loss),
             ("valid/nll", self.nll),
             ("valid/perplexity", self.perplexity),
-        ];
-        scalars.extend(self.bleu.map(|bleu| ("valid/bleu", bleu)));
-        scalars.extend(self.chrf.map(|chrf| ("valid/chrf", chrf)));
-        scalars
+            ("valid/bleu", self.bleu),
+            ("valid/chrf", self.chrf),
+        ]
     }
 }

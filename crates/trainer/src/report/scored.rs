@@ -4,14 +4,17 @@ use std::path::Path;
 
 use ember_data::config::CorpusConfig;
 use ember_data::corpus::read_lines;
+use ember_data::tokenizer::Tokenizer;
 
 use super::Found;
 use crate::checkpoint::pointers::Pointer;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Result, TrainerError};
 use crate::evaluate::{ScoreOptions, Scores, score};
 use crate::prepare::ParallelText;
 use crate::run::RunFolder;
+use crate::tag::{self, TaggedLines};
+use crate::translations;
 
 /// A test corpus as a checkpoint translated it.
 #[derive(Debug, Clone)]
@@ -26,7 +29,7 @@ pub struct SplitScores {
     pub scores: Found<Scores>,
 }
 
-/// Scores every translation of every test corpus.
+/// Scores every translation of every test corpus that was made as the config would have it made now.
 pub fn score_all(run: &RunFolder, config: &Config) -> Vec<SplitScores> {
     let best = Pointer::Best.read(&run.checkpoints()).ok().flatten();
     let best = best.map(|update| update.to_string());
@@ -44,8 +47,7 @@ pub fn score_all(run: &RunFolder, config: &Config) -> Vec<SplitScores> {
         all.extend(checkpoints.into_iter().map(|checkpoint| SplitScores {
             split: split.clone(),
             best: best.as_deref() == Some(&checkpoint),
-            scores:
-                score_one(run, config, corpus, &format!("{split}.{checkpoint}.txt")).map_err(|error| error.to_string()),
+            scores: score_one(run, config, (split, corpus), &checkpoint),
             checkpoint: Some(checkpoint),
         }));
     }
@@ -67,11 +69,32 @@ fn translated_by(translations: &Path, split: &str) -> Vec<String> {
     checkpoints
 }
 
-fn score_one(run: &RunFolder, config: &Config, corpus: &CorpusConfig, file: &str) -> Result<Scores> {
-    let hypotheses = read_lines(&run.translations().join(file))?;
-    let text = ParallelText::read(&config.data, [corpus])?;
+/// Scores a text that is still what the checkpoint makes of the corpus.
+fn score_one(
+    run: &RunFolder,
+    config: &Config,
+    (split, corpus): (&str, &CorpusConfig),
+    checkpoint: &str,
+) -> Found<Scores> {
+    let told = |error: TrainerError| error.to_string();
+    let text = ParallelText::read(&config.data, [corpus]).map_err(told)?;
+    let tags = tags(run, &text).map_err(told)?;
+    let source = TaggedLines::new(&text.source, &tags);
+    translations::check(run, split, checkpoint, config, source).map_err(|reason| {
+        format!("the translation that is kept is left out: {reason}; `ember evaluate` makes a new one")
+    })?;
+    let file = run.translations().join(format!("{split}.{checkpoint}.txt"));
+    let hypotheses = read_lines(&file).map_err(|error| error.to_string())?;
     let options = ScoreOptions::of_run(&config.validation);
-    Ok(score(&hypotheses, &[text.reference], Some(&text.source), &options)?)
+    score(&hypotheses, &[text.reference], Some(&text.source), &options).map_err(|error| error.to_string())
+}
+
+/// The ids of a text's tags. Without a tag the tokenizer is not read.
+fn tags(run: &RunFolder, text: &ParallelText) -> Result<Vec<Option<u32>>> {
+    if text.tags.iter().all(Option::is_none) {
+        return Ok(vec![None; text.tags.len()]);
+    }
+    tag::ids(&Tokenizer::load(&run.tokenizer())?, &text.tags)
 }
 
 #[cfg(test)]

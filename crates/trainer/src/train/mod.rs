@@ -32,6 +32,7 @@ use crate::console::{Console, Stoppable};
 use crate::error::{Result, TrainerError};
 use crate::prepare::{Corpora, ParallelText, prepare};
 use crate::run::RunFolder;
+use crate::validate::yardsticks;
 pub(crate) use tally::TimeShares;
 use trainer::Trainer;
 
@@ -81,6 +82,7 @@ pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
     let console = &Stoppable::new(console, &options.stop);
     // Before anything is written or moved.
     let corpora = Corpora::find(config)?;
+    run.refuse_foreign()?;
     if options.fresh && run.root().exists() {
         match corpora.check(config, console) {
             Err(error) if error.is_stop() => return Ok(interrupted(0, console)),
@@ -98,13 +100,16 @@ pub fn train(options: &TrainOptions, console: &dyn Console) -> Result<Trained> {
     };
     write_whole(&run.config(), config.to_toml().as_bytes())?;
 
-    let state = match &resumable {
+    let mut state = match &resumable {
         Some(resumable) => State::read(&resumable.folder)?,
         None => State::new(Position::default(), config.validation.metric),
     };
+    // What a newer checkpoint than this one pruned is not there to be named or ranked.
+    state.forget_missing(&files::list(&run.checkpoints())?);
+    let judging = state.judge_by(config.validation.metric, yardsticks(config, &prepared.valid));
     let mut trainer = Trainer::new(options, &prepared, state, console)?;
     match resumable {
-        Some(resumable) => trainer.load(&resumable.folder)?,
+        Some(resumable) => trainer.load(&resumable.folder, judging)?,
         None => trainer.say(&format!("training {} from the start", config.name))?,
     }
     trainer.describe()?;

@@ -1,7 +1,7 @@
 //! What is said of a training while it goes on: to the user, to the log, to metrics and validations.
 
 use burn::module::Module;
-use ember_data::batch::{BatchOptions, measure_padding};
+use ember_data::batch::{BatchOptions, Position, measure_padding};
 use ember_data::store::{CorpusReport, DataReport};
 
 use super::End;
@@ -11,7 +11,6 @@ use crate::console::TrainingStatus;
 use crate::error::Result;
 use crate::journal::{UpdateRecord, ValidationRecord, update_line, validation_line};
 use crate::learner::missing_precision;
-use crate::schedule::Outcome;
 use crate::trained::vocabularies;
 use crate::validate::ValidationResult;
 
@@ -107,24 +106,25 @@ impl Trainer<'_> {
     }
 
     /// A validation, for all who listen, and its translations.
-    pub fn record_validation(&mut self, result: &ValidationResult, outcome: Outcome, value: f64) -> Result<()> {
+    pub fn record_validation(&mut self, result: &ValidationResult) -> Result<()> {
         let learning_rate = self.config.training.schedule.learning_rate(
             self.state.update,
             self.config.model.d_model,
             &self.state.plateau,
         );
+        let best = self.state.best;
         let record = ValidationRecord {
             update: self.state.update,
-            epoch: self.state.position.epoch + 1,
+            epoch: epoch_of_last_update(self.state.position),
             loss: result.loss,
             nll: result.nll,
             perplexity: result.nll.exp(),
-            bleu: Some(result.bleu),
-            chrf: Some(result.chrf),
+            bleu: result.bleu,
+            chrf: result.chrf,
             learning_rate,
             metric: self.config.validation.metric.name(),
-            best_value: self.state.best.map_or(value, |best| best.score),
-            best: outcome == Outcome::Improved,
+            best_value: best.map_or(f64::NAN, |best| best.score),
+            best: best.is_some_and(|best| best.update == self.state.update),
             stalled: self.state.stalled,
             loss_seconds: result.loss_seconds,
             decode_seconds: result.decode_seconds,
@@ -132,6 +132,13 @@ impl Trainer<'_> {
         };
         self.journal.validation(&record)?;
         self.console.message(&validation_line(&record));
+        if record.nll.is_finite() && !record.perplexity.is_finite() {
+            self.say(&format!(
+                "warning: a loss of {:.3e} a token is beyond all perplexities: training has diverged; lower the peak of \
+                 training.schedule, or set training.clip_norm",
+                record.nll
+            ))?;
+        }
         let samples = self.validation.samples(&result.translations);
         self.journal.log(&samples)?;
         self.options
@@ -153,6 +160,13 @@ impl Trainer<'_> {
         self.console.message(text);
         Ok(self.journal.log(text)?)
     }
+}
+
+/// The epoch, from 1, of the update that ended at a position: behind an epoch's last batch the next one has begun, but
+/// no update is part of it yet.
+fn epoch_of_last_update(position: Position) -> u64 {
+    let has_begun = (position.window, position.batch) != (0, 0);
+    (position.epoch + u64::from(has_begun)).max(1)
 }
 
 /// A line for each corpus, where weights or tags set them apart.

@@ -3,7 +3,6 @@
 //! `model.safetensors` is the model to be used. Where a moving average of the weights is kept, that is the average, and
 //! `optimizer.safetensors` holds the weights that are trained beside Adam's means.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use burn::prelude::*;
@@ -14,7 +13,7 @@ use super::trainer::Trainer;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::files;
 use crate::checkpoint::pointers::Pointer;
-use crate::checkpoint::state::STATE;
+use crate::checkpoint::state::{Judging, STATE};
 use crate::error::Result;
 use crate::optimizer;
 use crate::run::MODEL_FILE;
@@ -45,6 +44,18 @@ impl Trainer<'_> {
     /// Writes the checkpoint of this update; a run that is killed later goes on from here.
     pub(super) fn save(&mut self) -> Result<()> {
         let started = std::time::Instant::now();
+        // Without a validation nothing is known by which an older checkpoint would have to go.
+        if self.state.is_validated() {
+            let validation = &self.config.validation;
+            self.state.keep(validation.keep_best, validation.keep_last);
+        }
+        self.write()?;
+        self.tidy()?;
+        self.shares.checkpoints += started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
         self.journal.sync()?;
         let trained = export(self.learner.model());
         let mut optimizer = self.learner.optimizer.export();
@@ -59,10 +70,8 @@ impl Trainer<'_> {
             }
             None => trained,
         };
-        let keep = self.keep();
-        let checkpoints = self.options.run.checkpoints();
         files::write_checkpoint(
-            &checkpoints,
+            &self.options.run.checkpoints(),
             self.state.update,
             &[
                 (MODEL_FILE, &weights_file::to_bytes(&in_use)),
@@ -70,32 +79,31 @@ impl Trainer<'_> {
                 (STATE, &self.state.to_json()),
             ],
         )?;
-        self.point()?;
-        files::prune(&checkpoints, &keep)?;
         self.saved = Some(self.state.update);
-        self.shares.checkpoints += started.elapsed().as_secs_f64();
         Ok(())
     }
 
-    /// The checkpoints that stay: validated ones by the rules of `[validation]`, and the present one.
-    fn keep(&mut self) -> BTreeSet<u64> {
-        self.state
-            .keep(self.config.validation.keep_best, self.config.validation.keep_last)
-    }
-
-    /// Makes `best` and `last` name what the state says.
-    fn point(&self) -> Result<()> {
+    /// Makes `best` and `last` name what the state says, and removes the checkpoints that it does not. Without a best
+    /// one `best` goes on naming what it names: what cannot be compared any more was still the best of its time.
+    fn tidy(&self) -> Result<()> {
         let checkpoints = self.options.run.checkpoints();
+        let stays = self.state.stays();
         Pointer::Last.write(&checkpoints, self.state.update)?;
-        match self.state.best {
-            Some(best) => Ok(Pointer::Best.write(&checkpoints, best.update)?),
-            None => Ok(Pointer::Best.remove(&checkpoints)?),
+        match self.state.best_there() {
+            Some(best) => Pointer::Best.write(&checkpoints, best)?,
+            None => {
+                let named = Pointer::Best.read(&checkpoints).ok().flatten();
+                if !named.is_some_and(|named| stays.contains(&named)) {
+                    Pointer::Best.remove(&checkpoints)?;
+                }
+            }
         }
+        Ok(files::prune(&checkpoints, &stays)?)
     }
 
-    /// Goes on from a checkpoint that was verified, whose state was read before.
-    pub(super) fn load(&mut self, folder: &Path) -> Result<()> {
-        self.state.change_metric(self.config.validation.metric);
+    /// Goes on from a checkpoint that was verified, whose state was read before, and ranked anew where validations are
+    /// judged otherwise now.
+    pub(super) fn load(&mut self, folder: &Path, judging: Judging) -> Result<()> {
         let mut optimizer = weights_file::read(&folder.join(OPTIMIZER_FILE))?;
         let in_use = weights_file::read(&folder.join(MODEL_FILE))?;
 
@@ -134,12 +142,36 @@ impl Trainer<'_> {
                 damaged(file, fault.message)
             })?;
         self.saved = Some(self.state.update);
-        // A run that was killed between the checkpoint and what follows it does that now.
-        self.point()?;
-        files::prune(&self.options.run.checkpoints(), &self.keep())?;
         self.say(&format!(
             "resuming {} behind update {}",
             self.config.name, self.state.update
-        ))
+        ))?;
+        if let Some(line) = self.ranked_anew(judging) {
+            self.say(&line)?;
+            // For all who read it. A validation that is due writes it itself.
+            if !self.state.validation_due {
+                self.write()?;
+            }
+        }
+        // A run that was killed between the checkpoint and what follows it does that now.
+        self.tidy()
+    }
+
+    /// What is to be said of validations that are judged otherwise than before.
+    fn ranked_anew(&self, judging: Judging) -> Option<String> {
+        let Judging::Changed { forgotten } = judging else {
+            return None;
+        };
+        let mut line = "validations are judged otherwise than before".to_owned();
+        if forgotten > 0 {
+            line += &format!("; {forgotten} of them can no longer be compared and are forgotten");
+        }
+        if let Some(best) = self.state.best_there() {
+            line += &format!("; the best checkpoint is {best}");
+        }
+        if self.state.validation_due {
+            line += &format!("; update {} is validated again", self.state.update);
+        }
+        Some(line)
     }
 }

@@ -3,18 +3,19 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use ember_data::batch::{Batch, BatchOptions, BatchStream, Position, Resegment};
+use ember_data::batch::{Batch, BatchOptions, BatchStream, Position};
 
 use super::tally::{Interval, TimeShares};
 use super::{End, TrainOptions};
+use crate::checkpoint::by_metric::Values;
 use crate::checkpoint::files;
 use crate::checkpoint::state::State;
-use crate::config::{Config, Metric};
+use crate::config::Config;
 use crate::console::Console;
 use crate::error::{Result, TrainerError};
 use crate::journal::{Covered, Journal, UpdateRecord};
 use crate::learner::Learner;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, batch_options};
 use crate::trained::vocabularies;
 use crate::translate::Translator;
 use crate::validate::Validation;
@@ -80,6 +81,7 @@ impl<'a> Trainer<'a> {
         let config = self.config;
         let mut batches = BatchStream::new(self.prepared.store.clone(), self.batch_options(), self.state.position);
         let started = Instant::now();
+        self.interval = Interval::start();
         let end = loop {
             // Weights that gave no finite loss are kept only where a validation loss shows that they are sound.
             let can_be_judged = self.state.skipped_in_a_row == 0 || self.validation.has_loss();
@@ -193,7 +195,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Validates and writes a checkpoint. A validation that the user cuts short does not count: it stays due.
+    /// Validates and writes a checkpoint. A validation that the user cuts short does not count: it stays due if it was.
     fn validate_and_save(&mut self) -> Result<()> {
         self.console.training_paused();
         self.log_interval()?;
@@ -215,17 +217,12 @@ impl<'a> Trainer<'a> {
             let what = format!("the validation loss is {}", result.nll);
             return Err(self.diverged(self.state.update, &what)?);
         }
-        let value = match self.config.validation.metric {
-            Metric::Bleu => result.bleu,
-            Metric::Chrf => result.chrf,
-            Metric::Loss => result.nll,
-        };
-        let outcome = self.state.validated(value);
-        self.record_validation(&result, outcome, value)?;
-        self.config
-            .training
-            .schedule
-            .after_validation(outcome, &mut self.state.plateau);
+        let outcome = self.state.validated(Values::new(result.bleu, result.chrf, result.nll));
+        self.record_validation(&result)?;
+        if let Some(outcome) = outcome {
+            let schedule = &self.config.training.schedule;
+            schedule.after_validation(outcome, &mut self.state.plateau);
+        }
         self.shares.validations += started.elapsed().as_secs_f64();
         self.save()?;
         self.interval = Interval::start();
@@ -233,13 +230,20 @@ impl<'a> Trainer<'a> {
     }
 
     /// The last validation, where the last update has none, and the last checkpoint. Returns why training really ended:
-    /// the validation may be cut short.
+    /// the validation may be cut short. It was not due: to patience and plateau it does not count.
     fn end(&mut self, end: End) -> Result<End> {
         if end != End::Interrupted && !self.state.is_validated() {
-            self.state.validation_due = true;
+            if self.state.skipped_in_a_row > 0 && !self.validation.has_loss() {
+                let skipped = self.state.skipped_in_a_row;
+                let what = format!(
+                    "loss or gradient was not finite in the last {skipped} updates, and no validation pair is short \
+                     enough to show whether the weights are sound"
+                );
+                return Err(self.diverged(self.state.update, &what)?);
+            }
             self.validate_and_save()?;
         }
-        if !self.state.validation_due && end != End::Interrupted {
+        if end != End::Interrupted && self.state.is_validated() {
             return Ok(end);
         }
         // Weights that gave no finite loss are not worth keeping: the run goes on from the checkpoint before.
@@ -255,20 +259,7 @@ impl<'a> Trainer<'a> {
     }
 
     pub(super) fn batch_options(&self) -> BatchOptions {
-        let config = self.config;
-        let mut options = BatchOptions::new(config.training.micro_batch_tokens(), config.seed);
-        if config.tokenizer.dropout > 0.0 {
-            options = options.with_dropout(Resegment {
-                tokenizer: self.prepared.tokenizer.clone(),
-                dropout: config.tokenizer.dropout,
-                max_length: config.data.max_length,
-            });
-        }
-        BatchOptions {
-            window: config.training.window.unwrap_or(options.window),
-            mixture: self.prepared.report.mixture(),
-            ..options
-        }
+        batch_options(self.config, &self.prepared.report, &self.prepared.tokenizer)
     }
 }
 

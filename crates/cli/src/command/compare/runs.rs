@@ -17,6 +17,7 @@ use ember_trainer::translate::texts;
 use ember_trainer::translations;
 
 use crate::command::scoring::trimmed;
+use crate::command::split::corpora_of;
 use crate::console::Terminal;
 use crate::device::{self, DeviceChoice, OpenDevice};
 
@@ -135,19 +136,7 @@ impl Runs {
 
 impl Run {
     fn corpora(&self, split: &str) -> anyhow::Result<&[CorpusConfig]> {
-        let data = &self.config.data;
-        match data.test.get(split) {
-            Some(corpus) => Ok(std::slice::from_ref(corpus)),
-            None if split == "valid" => Ok(data.valid.as_slice()),
-            None => {
-                let names: Vec<&str> = data.test.keys().map(String::as_str).chain(["valid"]).collect();
-                anyhow::bail!(
-                    "the config of {} has no test corpus {split:?}\nhint: it has {}; --split names one that all runs have",
-                    self.name,
-                    names.join(", ")
-                )
-            }
-        }
+        corpora_of(&self.config.data, split, &format!("the config of {}", self.name))
     }
 
     fn text(&self, split: &str) -> anyhow::Result<ParallelText> {

@@ -148,6 +148,12 @@ fn vocabulary(text: &mut String, found: &Vocabulary) {
             "  the training text is not there: sizes are those the config asks for"
         );
     }
+    if found.lacks_characters {
+        let _ = writeln!(
+            text,
+            "  the text's characters, which come on top of the merges, are not counted"
+        );
+    }
     let row = |text: &mut String, name: &str, fact: &dyn Fn(&SideFacts) -> Option<String>| {
         if let (Some(source), Some(target)) = (fact(&found.source), fact(&found.target)) {
             let _ = writeln!(text, "  {name:<32} {source:>12} {target:>12}");

@@ -1,5 +1,6 @@
 use std::fs;
 
+use ember_data::config::TokenizerConfig;
 use ember_data::progress::NoProgress;
 
 use super::*;
@@ -79,4 +80,27 @@ fn a_damaged_text_is_an_error() {
 #[test]
 fn bytes_are_told_from_pieces() {
     assert!(is_byte("<0xE2>") && !is_byte("<0x>") && !is_byte("▁and") && !is_byte("<unk>"));
+}
+
+/// BPE-dropout has smaller windows, and so other batches.
+#[test]
+fn batches_are_those_of_training_with_bpe_dropout_too() {
+    let (folder, mut config) = config();
+    for (name, lines) in [("train.en", ["a b", "a", "b a b"]), ("train.de", ["c", "d c", "c d c"])] {
+        fs::write(folder.path().join(name), (lines.join("\n") + "\n").repeat(20_000)).expect("a file");
+    }
+    config.tokenizer = TokenizerConfig {
+        vocabulary: 270,
+        dropout: 0.1,
+        ..TokenizerConfig::new(TokenizerKind::Bpe)
+    };
+    config.training.batch_tokens = 1000;
+    let batches = |window: Option<usize>| {
+        let mut config = config.clone();
+        config.training.window = window;
+        Corpus::open(&config, None, &NoProgress).unwrap().batches
+    };
+    let found = batches(None);
+    assert!(found == batches(Some(32_768)), "windows of 32768 pairs");
+    assert!(found != batches(Some(131_072)));
 }
