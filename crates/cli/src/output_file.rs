@@ -5,7 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use ember_data::whole::WholeFile;
+
+/// Begins the name of a file that is not whole yet.
+const PREFIX: &str = ".tmp-output-";
 
 /// A file to be written, by the way that suits what is at its place now.
 pub struct OutputFile {
@@ -15,7 +18,7 @@ pub struct OutputFile {
 
 enum Way {
     /// A new file beside it takes its name: the plain file that is there or will be, links to it followed.
-    Beside(PathBuf),
+    Beside,
     /// It is opened and written: `/dev/stdout`, a pipe, a link to nothing, a file in a folder that takes no other.
     Directly,
 }
@@ -38,8 +41,8 @@ impl OutputFile {
     /// What the system refuses, or `content`. A reader of a pipe who has seen enough is none.
     pub fn write(&self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
         let written = match &self.way {
-            Way::Beside(target) => write_beside(target, content),
-            Way::Directly => match File::create(&self.path).and_then(|mut file| buffered(&mut file, content)) {
+            Way::Beside => write_beside(&self.path, content),
+            Way::Directly => match File::create(&self.path).and_then(|file| buffered(file, content)) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
                 other => other,
             },
@@ -60,7 +63,7 @@ fn way(path: &Path) -> io::Result<Way> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return match fs::symlink_metadata(path) {
                 Ok(_) => Ok(Way::Directly),
-                Err(_) => temporary(path).map(|_| Way::Beside(path.to_owned())),
+                Err(_) => WholeFile::create(path, PREFIX).map(|_| Way::Beside),
             };
         }
         found => found?,
@@ -73,35 +76,19 @@ fn way(path: &Path) -> io::Result<Way> {
     }
     // A file that is write-protected could be replaced all the same: its owner does not want that.
     OpenOptions::new().write(true).open(path)?;
-    let target = path.canonicalize()?;
-    match temporary(&target) {
-        Ok(_) => Ok(Way::Beside(target)),
+    match WholeFile::create(path, PREFIX) {
+        Ok(_) => Ok(Way::Beside),
         Err(_) => Ok(Way::Directly),
     }
 }
 
-/// Shared like any other file, not its owner's alone as temporary files are. It is removed when dropped.
-fn temporary(target: &Path) -> io::Result<NamedTempFile> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-output-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
-}
-
 fn write_beside(target: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut file = temporary(target)?;
-    buffered(file.as_file_mut(), content)?;
-    if let Ok(older) = fs::metadata(target) {
-        file.as_file().set_permissions(older.permissions())?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(target)?;
-    Ok(())
+    let mut file = WholeFile::create(target, PREFIX)?;
+    buffered(&mut file, content)?;
+    file.finish()
 }
 
-fn buffered(file: &mut File, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn buffered(file: impl Write, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut file = BufWriter::new(file);
     content(&mut file)?;
     file.flush()

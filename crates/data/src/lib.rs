@@ -5,6 +5,7 @@
 //! tokenizer   sub-words, words, characters, SentencePiece  (string -> ids -> string)
 //! store       a memory-mapped file of tokenised pairs      (pairs -> ids on disk)
 //! batch       token budget, length buckets, epoch order    (ids -> padded batches)
+//! whole       files that are there whole or not at all
 //! ```
 
 pub mod batch;
@@ -14,7 +15,7 @@ pub mod error;
 pub mod progress;
 pub mod store;
 pub mod tokenizer;
-mod whole;
+pub mod whole;
 
 pub use config::{DataConfig, TokenizerConfig, TokenizerKind};
 pub use error::{DataError, Result};

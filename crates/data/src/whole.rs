@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Files that are there whole or not at all: written under another name beside their place, forced to disk, renamed.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,27 +7,38 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 /// A file in the making, under another name beside its place; dropped before it is finished, it is removed.
-pub(crate) struct WholeFile {
+pub struct WholeFile {
     file: NamedTempFile,
     place: PathBuf,
 }
 
 impl WholeFile {
-    /// Begins the file that shall stand at `place`; `prefix` begins its name until then.
-    pub(crate) fn create(place: &Path, prefix: &str) -> io::Result<Self> {
+    /// Begins the file that shall stand at `place`, where a link to a file leads to that file; `prefix` begins its name
+    /// until then.
+    ///
+    /// # Errors
+    /// A folder that is not there or cannot be written to.
+    pub fn create(place: &Path, prefix: &str) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix);
         // Shared like any other file, not its owner's alone as temporary files are; the umask has its say.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
         Ok(Self {
-            file: builder.tempfile_in(folder_of(place))?,
-            place: place.to_owned(),
+            file: builder.tempfile_in(folder_of(&place))?,
+            place,
         })
     }
 
-    /// Forces the file to disk and gives it its name; an older file of that name is replaced.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    /// Forces the file to disk and gives it its name; an older file of that name is replaced, and its permissions stay.
+    ///
+    /// # Errors
+    /// What the system refuses; nothing is left behind then.
+    pub fn finish(self) -> io::Result<()> {
+        if let Ok(older) = self.place.metadata() {
+            self.file.as_file().set_permissions(older.permissions())?;
+        }
         self.file.as_file().sync_all()?;
         self.file.persist(&self.place).map_err(|error| error.error)?;
         sync_folder(Some(folder_of(&self.place)));
@@ -86,6 +97,21 @@ mod tests {
             1,
             "no temporary file stays"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_stay_and_links_are_followed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let [target, link] = ["target", "link"].map(|name| folder.path().join(name));
+        std::fs::write(&target, "old").unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&target, &link).unwrap();
+        write_whole(&link, ".tmp-", b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o640);
     }
 
     #[cfg(unix)]

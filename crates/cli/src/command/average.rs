@@ -11,7 +11,7 @@ use super::at_least_one;
 use crate::console::print_to_stderr;
 
 /// Checkpoints that are averaged where the user names no number (Vaswani et al. 2017, section 6.1).
-const USUAL: usize = 5;
+const DEFAULT_LAST: usize = 5;
 
 /// Average the weights of several checkpoints, for use as `--checkpoint average`
 ///
@@ -37,7 +37,7 @@ impl Average {
         let selection = match (self.last, self.best) {
             (Some(count), _) => Selection::Last(count),
             (None, Some(count)) => Selection::Best(count),
-            (None, None) if self.checkpoints.is_empty() => Selection::newest(&run, USUAL)?,
+            (None, None) if self.checkpoints.is_empty() => Selection::newest(&run, DEFAULT_LAST)?,
             (None, None) => Selection::Updates(self.checkpoints),
         };
         let updates = average(&run, selection)?;

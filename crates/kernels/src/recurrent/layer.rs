@@ -76,12 +76,14 @@ impl<B: Cpu> Layer<B> {
         self.width * (self.length + usize::from(self.has_inner()))
     }
 
-    /// Sentences that a task takes at a time: whole tiles of a product, as many tasks as threads. Where products of a
-    /// single row round otherwise than larger ones, the number of threads has no say in it.
+    /// Sentences that a task takes at a time: whole tiles of a product, as many tasks as threads. Other products
+    /// than our own round a single row otherwise than several, so that the number of threads must have no say there.
     fn block(&self) -> usize {
-        let own_products = InstructionSet::detect().has_avx512();
-        let tasks = if own_products { rayon::current_num_threads() } else { 4 };
-        self.batch.div_ceil(tasks).next_multiple_of(12)
+        if InstructionSet::detect().has_avx512() {
+            self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(12)
+        } else {
+            24
+        }
     }
 
     fn matrix(&self) -> Matrix<'_> {

@@ -290,3 +290,6 @@ impl<P: Serialize + DeserializeOwned> State<P> {
 struct Version {
     version: u32,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
 //! Small files that are there whole or not at all.
+//!
+//! Unlike [`ember_data::whole`], the unfinished file's name says which process writes it, so that the next start of the run
+//! removes what a dead one left behind.
 
 use std::fs::{self, File};
 use std::io::Write;
