@@ -1,19 +1,18 @@
 mod judging;
+mod watchers;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use ember_data::Progress;
 use ember_model::weights::Weights;
 
 use super::*;
 use crate::average::{Selection, average};
 use crate::checkpoint::by_metric::Values;
 use crate::checkpoint::{crash, pointers};
-use crate::console::TrainingStatus;
+use watchers::{Reader, Silence, StopsAfter, StopsAt};
 
 /// Two updates of the smallest model, each validated and saved; the second takes the place of the first.
 const CONFIG: &str = r#"
@@ -51,106 +50,6 @@ keep_last = 1
 [decoding]
 max_length_ratio = 1.0
 "#;
-
-struct Silence;
-
-impl Progress for Silence {
-    fn begin(&self, _label: &str, _total: Option<u64>) {}
-    fn advance(&self, _units: u64) {}
-    fn finish(&self) {}
-}
-
-impl Console for Silence {
-    fn message(&self, _text: &str) {}
-    fn log_line(&self, _text: &str) {}
-    fn training(&self, _status: &TrainingStatus) {}
-    fn training_paused(&self) {}
-}
-
-/// A user who reads what is said.
-#[derive(Default)]
-struct Reader {
-    said: Mutex<Vec<String>>,
-}
-
-impl Progress for Reader {
-    fn begin(&self, _label: &str, _total: Option<u64>) {}
-    fn advance(&self, _units: u64) {}
-    fn finish(&self) {}
-}
-
-impl Console for Reader {
-    fn message(&self, text: &str) {
-        self.said.lock().unwrap().push(text.to_owned());
-    }
-    fn log_line(&self, _text: &str) {}
-    fn training(&self, _status: &TrainingStatus) {}
-    fn training_paused(&self) {}
-}
-
-/// A user who wants to stop when the step `label` begins for the `time`th time, counted from 1.
-struct StopsAt {
-    label: &'static str,
-    time: usize,
-    begun: Mutex<usize>,
-    stop: Arc<AtomicBool>,
-}
-
-impl StopsAt {
-    fn new(label: &'static str, time: usize, stop: &Arc<AtomicBool>) -> Self {
-        let (begun, stop) = (Mutex::new(0), stop.clone());
-        Self {
-            label,
-            time,
-            begun,
-            stop,
-        }
-    }
-}
-
-impl Progress for StopsAt {
-    fn begin(&self, label: &str, _total: Option<u64>) {
-        if label == self.label {
-            let mut begun = self.begun.lock().unwrap();
-            *begun += 1;
-            if *begun == self.time {
-                self.stop.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-    fn advance(&self, _units: u64) {}
-    fn finish(&self) {}
-}
-
-impl Console for StopsAt {
-    fn message(&self, _text: &str) {}
-    fn log_line(&self, _text: &str) {}
-    fn training(&self, _status: &TrainingStatus) {}
-    fn training_paused(&self) {}
-}
-
-/// A user who wants to stop after an update.
-struct StopsAfter {
-    update: u64,
-    stop: Arc<AtomicBool>,
-}
-
-impl Progress for StopsAfter {
-    fn begin(&self, _label: &str, _total: Option<u64>) {}
-    fn advance(&self, _units: u64) {}
-    fn finish(&self) {}
-}
-
-impl Console for StopsAfter {
-    fn message(&self, _text: &str) {}
-    fn log_line(&self, _text: &str) {}
-    fn training(&self, status: &TrainingStatus) {
-        if status.update == self.update {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-    fn training_paused(&self) {}
-}
 
 /// A folder with a corpus of a few lines.
 fn corpus() -> tempfile::TempDir {
