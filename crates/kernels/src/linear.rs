@@ -17,7 +17,7 @@ use burn::prelude::*;
 
 use crate::autodiff::{parts, record, register};
 use crate::cpu::{Cpu, is_fused};
-use crate::gemm::{Matrix, Product, Right, Start, column_sums};
+use crate::gemm::{Matrix, Product, Right, Start};
 use crate::numbers::uninitialized;
 use crate::precision::{Precision, product};
 
@@ -248,7 +248,6 @@ impl<B: Cpu> Maps<B> {
     fn backward(&self, output: &[f32], of_x: bool) -> Vec<FloatTensor<B>> {
         let [rows, width, made] = self.sizes();
         let x = Matrix::new(B::values(&self.x), [rows, width]);
-        let biases = column_sums(output, made);
         let mut x_gradient = uninitialized(rows * width);
         let mut gradients = Vec::new();
         for (weight, bias, offset) in self.each() {
@@ -262,17 +261,15 @@ impl<B: Cpu> Maps<B> {
                 .write(&mut x_gradient);
             }
             let mut weight_gradient = uninitialized(width * bias.len());
+            let mut bias_gradient = uninitialized(bias.len());
             Product {
                 left: x.t(),
                 right: &Right::new(output, self.precision),
                 start: Start::Zero,
             }
-            .write(&mut weight_gradient);
+            .write_and_sum(&mut weight_gradient, &mut bias_gradient);
             gradients.push(B::tensor(weight_gradient, Shape::new([width, bias.len()])));
-            gradients.push(B::tensor(
-                biases[offset..][..bias.len()].to_vec(),
-                Shape::new([bias.len()]),
-            ));
+            gradients.push(B::tensor(bias_gradient, Shape::new([bias.len()])));
         }
         gradients.insert(0, B::tensor(x_gradient, self.x.shape()));
         gradients

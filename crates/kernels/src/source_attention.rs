@@ -255,7 +255,7 @@ impl<B: Cpu, const N: usize> Attention<B, N> {
         );
         let mut found = vec![query, key, memory];
         if N == 4 {
-            found.push(column_sums(&energy, width));
+            found.push(column_sums(Matrix::new(&energy, [energy.len() / width, width])));
         }
         let mut found = found.into_iter();
         std::array::from_fn(|index| {

@@ -113,7 +113,7 @@ impl<'a> Right<'a> {
         let mut right = Self::new(matrix, precision);
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
-            right.panels = Some(avx512::Panels::of_columns(matrix, right.precision));
+            right.panels = Some(avx512::Panels::of_columns(matrix, right.precision, None));
         }
         right
     }
@@ -143,7 +143,18 @@ impl Product<'_> {
     /// # Panics
     /// If sizes do not fit.
     pub fn write_strided(&self, result: &mut [f32], row_stride: usize) {
-        self.compute(result, row_stride, true);
+        self.compute(result, row_stride, true, None);
+    }
+
+    /// Writes to `result` as [`Self::write`] does, and the sum of each of the right factor's columns to `sums`, `[N]`: read
+    /// once for both. Sums are taken over blocks of rows of a fixed size, then over the blocks.
+    ///
+    /// # Panics
+    /// If sizes do not fit, rows of the right factor are not contiguous, or it is prepared.
+    pub fn write_and_sum(&self, result: &mut [f32], sums: &mut [f32]) {
+        let right = self.right.matrix;
+        assert_eq!([sums.len(), right.column_stride], [right.columns, 1], "sums of columns");
+        self.compute(result, right.columns, true, Some(sums));
     }
 
     /// The same on this thread alone.
@@ -151,10 +162,10 @@ impl Product<'_> {
     /// # Panics
     /// If sizes do not fit.
     pub fn write_here(&self, result: &mut [f32], row_stride: usize) {
-        self.compute(result, row_stride, false);
+        self.compute(result, row_stride, false, None);
     }
 
-    fn compute(&self, result: &mut [f32], row_stride: usize, on_all_threads: bool) {
+    fn compute(&self, result: &mut [f32], row_stride: usize, on_all_threads: bool, sums: Option<&mut [f32]>) {
         let (left, right) = (self.left, self.right.matrix);
         let [rows, columns] = [left.rows, right.columns];
         assert_eq!(
@@ -171,7 +182,10 @@ impl Product<'_> {
         assert!(left.columns > 0, "a product over nothing");
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
-            return avx512::multiply(self, result, row_stride, on_all_threads);
+            return avx512::multiply(self, result, row_stride, on_all_threads, sums);
+        }
+        if let Some(sums) = sums {
+            sums.copy_from_slice(&column_sums(right));
         }
         portable(self, result, row_stride, on_all_threads);
     }
@@ -246,14 +260,23 @@ fn by_crate(
 }
 
 /// Rows of one matrix, summed: `[N]`. Sums are taken over blocks of rows of a fixed size, then over the blocks.
-pub fn column_sums(data: &[f32], columns: usize) -> Vec<f32> {
+///
+/// # Panics
+/// If rows are not contiguous.
+pub fn column_sums(matrix: Matrix) -> Vec<f32> {
     use rayon::prelude::*;
     const ROWS: usize = 128;
-    let sums: Vec<Vec<f32>> = data
-        .par_chunks(ROWS * columns)
+    assert_eq!(matrix.column_stride, 1, "rows that are contiguous");
+    let Matrix {
+        data, rows, columns, ..
+    } = matrix;
+    let sums: Vec<Vec<f32>> = (0..rows.div_ceil(ROWS))
+        .into_par_iter()
         .map(|block| {
             let mut sums = vec![0.0; columns];
-            add_rows(block, &mut sums);
+            for row in block * ROWS..rows.min((block + 1) * ROWS) {
+                add_rows(&data[row * matrix.row_stride..][..columns], &mut sums);
+            }
             sums
         })
         .collect();

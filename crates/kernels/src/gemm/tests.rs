@@ -111,24 +111,59 @@ fn bf16_products_of_small_whole_numbers_are_exact() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let [m, n, k] = [301, 257, 700];
-    let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
-    for precision in [Precision::Fp32, Precision::Bf16] {
-        let product = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let mut result = vec![0.0; m * n];
-                let right = Right::new(Matrix::new(&b, [k, n]), precision);
-                Product {
-                    left: Matrix::new(&a, [k, m]).t(),
-                    right: &right,
-                    start: Start::Zero,
+    // The right factor is copied by all threads together, then by each for itself.
+    for [m, n, k] in [[301, 257, 700], [257, 301, 700]] {
+        let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
+        for precision in [Precision::Fp32, Precision::Bf16] {
+            let product = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let [mut result, mut sums] = [vec![0.0; m * n], vec![0.0; n]];
+                    let right = Right::new(Matrix::new(&b, [k, n]), precision);
+                    Product {
+                        left: Matrix::new(&a, [k, m]).t(),
+                        right: &right,
+                        start: Start::Zero,
+                    }
+                    .write_and_sum(&mut result, &mut sums);
+                    (result, sums, column_sums(Matrix::new(&a, [k, m])))
+                })
+            };
+            assert!(product(1) == product(3));
+        }
+    }
+}
+
+/// Columns are summed in any shape, of rows that lie apart as well, and the product is what it is without them.
+#[test]
+fn sums_come_with_the_product() {
+    for [m, n, k] in SHAPES {
+        let row = n + 3;
+        let (a, b) = (numbers(m * k, 1), numbers(k * row, 2));
+        for precision in [Precision::Fp32, Precision::Bf16] {
+            let matrix = Matrix::strided(&b, [k, n], row);
+            let right = Right::new(matrix, precision);
+            let product = Product {
+                left: Matrix::new(&a, [k, m]).t(),
+                right: &right,
+                start: Start::Zero,
+            };
+            let [mut expected, mut result] = [vec![0.0; m * n], vec![0.0; m * n]];
+            let mut sums = vec![7.0; n];
+            product.write(&mut expected);
+            product.write_and_sum(&mut result, &mut sums);
+            assert!(result == expected, "{m}x{n}x{k}");
+            let apart = column_sums(matrix);
+            for column in 0..n {
+                let expected: f64 = (0..k).map(|i| at(matrix, i, column)).sum();
+                for found in [sums[column], apart[column]] {
+                    assert!(
+                        (f64::from(found) - expected).abs() < 2e-6 * (k as f64).sqrt(),
+                        "{m}x{n}x{k}, column {column}: {found} instead of {expected}"
+                    );
                 }
-                .write(&mut result);
-                (result, column_sums(&a, k))
-            })
-        };
-        assert!(product(1) == product(3));
+            }
+        }
     }
 }
 
@@ -178,14 +213,5 @@ fn small_products_with_strides() {
             assert!((f64::from(result[row * 11 + column]) - 0.5 * expected).abs() < 1e-6);
         }
         assert_eq!(result[row * 11 + 9..row * 11 + 11], [7.0, 7.0], "beyond the result");
-    }
-}
-
-#[test]
-fn sums_of_columns() {
-    let data: Vec<f32> = (0..300 * 7).map(|i| (i % 13) as f32).collect();
-    let sums = column_sums(&data, 7);
-    for (column, sum) in sums.iter().enumerate() {
-        assert_eq!(*sum, data.iter().skip(column).step_by(7).sum::<f32>());
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::cells::{elman, elman_backward, gru, gru_backward, lstm, lstm_backward};
 use super::{Cell, RecurrentRule};
 use crate::cpu::Cpu;
-use crate::gemm::{Matrix, Product, Right, Start, column_sums};
+use crate::gemm::{Matrix, Product, Right, Start};
 use crate::instructions::InstructionSet;
 use crate::numbers::{chunks_or_empty, uninitialized};
 
@@ -232,8 +232,8 @@ impl<B: Cpu> Layer<B> {
             right: &Right::new(Matrix::new(delta, [positions, made]), self.rule.precision),
             start: Start::Zero,
         };
-        product.write(&mut weight);
-        let bias = column_sums(delta, made);
+        let mut bias = uninitialized(made);
+        product.write_and_sum(&mut weight, &mut bias);
         [
             B::tensor(gates, Shape::new([self.batch, length, made])),
             B::tensor(weight, self.weight.shape()),

@@ -13,14 +13,16 @@
 //! the order in which its matrix lies in memory; the tile reads it one word at a time, so that either will do.
 
 mod pack;
+mod strips;
 mod tile;
 
 use rayon::prelude::*;
 
-use self::pack::Lines;
+use self::strips::{Piece, Strips, copied, steps};
 use self::tile::Tile;
 use super::{Matrix, Precision, Product, Start};
-use crate::numbers::uninitialized;
+
+pub use self::strips::Panels;
 
 /// Rows of a tile.
 const TILE_ROWS: usize = 12;
@@ -35,111 +37,42 @@ const BLOCK_COLUMNS: usize = 128;
 /// Multiplications below which threads cost more than they gain.
 const SERIAL: usize = 1 << 17;
 
-/// A whole factor, copied in the order in which tiles read it: for every piece of `k`, for every strip of `WIDTH` lanes
-/// (12 rows of a left factor, 32 columns of a right one), `[steps, WIDTH]` words.
-pub struct Strips<const WIDTH: usize> {
-    words: Vec<u32>,
-    lanes: usize,
-    precision: Precision,
-}
-
-/// A right factor.
-pub type Panels = Strips<TILE_COLUMNS>;
-
-impl<const WIDTH: usize> Strips<WIDTH> {
-    /// Copies a factor on all threads. Its lanes are the rows of `lanes`.
-    fn new(lanes: Matrix, precision: Precision) -> Self {
-        let count = lanes.rows.div_ceil(WIDTH);
-        let mut words = uninitialized(count * WIDTH * steps(lanes.columns, precision));
-        let mut rest = &mut words[..];
-        for piece in Piece::all(lanes.columns) {
-            let size = WIDTH * steps(piece.depth, precision);
-            let (all, after) = rest.split_at_mut(count * size);
-            // Enough work for a task to be worth its start.
-            let together = (SERIAL / 16 / size).max(1);
-            all.par_chunks_mut(size * together)
-                .enumerate()
-                .for_each(|(task, words)| {
-                    copy_strips::<WIDTH>(lanes, piece, task * together * WIDTH, precision, words);
-                });
-            rest = after;
-        }
-        Self {
-            words,
-            lanes: lanes.rows,
-            precision,
-        }
-    }
-
-    /// The strips of a piece from the one that begins at `lane`.
-    fn of(&self, piece: Piece, lane: usize) -> &[u32] {
-        let before = steps(piece.start, self.precision) * self.lanes.next_multiple_of(WIDTH);
-        &self.words[before + lane * steps(piece.depth, self.precision)..]
-    }
-}
-
-impl Panels {
-    /// Copies a right factor on all threads.
-    pub fn of_columns(matrix: Matrix, precision: Precision) -> Self {
-        Self::new(matrix.t(), precision)
-    }
-}
-
-/// Copies as many strips as `words` has place for, from the one that begins at lane `first`.
-fn copy_strips<const WIDTH: usize>(lanes: Matrix, piece: Piece, first: usize, precision: Precision, words: &mut [u32]) {
-    for (strip, words) in words
-        .chunks_exact_mut(WIDTH * steps(piece.depth, precision))
-        .enumerate()
-    {
-        let lane = first + strip * WIDTH;
-        let lines = Lines {
-            data: &lanes.data[lane * lanes.row_stride + piece.start * lanes.column_stride..],
-            lanes: WIDTH.min(lanes.rows - lane),
-            lane_stride: lanes.row_stride,
-            depth: piece.depth,
-            depth_stride: lanes.column_stride,
-        };
-        lines.pack::<WIDTH>(precision, words);
-    }
-}
-
-/// A piece of `k`.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    start: usize,
-    depth: usize,
-}
-
-impl Piece {
-    /// The pieces of `0..k`, all of [`DEPTH`] but the last.
-    fn all(k: usize) -> impl Iterator<Item = Self> {
-        (0..k).step_by(DEPTH).map(move |start| Self {
-            start,
-            depth: DEPTH.min(k - start),
-        })
-    }
-}
-
-/// Steps of a piece of `k`.
-fn steps(depth: usize, precision: Precision) -> usize {
-    match precision {
-        Precision::Fp32 => depth,
-        Precision::Bf16 => depth.div_ceil(2),
-    }
-}
-
 /// `result = left * right + start`, on all threads or on this one.
 ///
 /// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what only
 /// one of them reads it copies itself, a piece at a time, so that the copy stays in its cache.
-pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all_threads: bool) {
+///
+/// The sums of the right factor's columns are written to `sums`, if there are any, as they are copied; that factor must
+/// not be prepared, and its rows must be contiguous.
+pub fn multiply(
+    product: &Product,
+    result: &mut [f32],
+    row_stride: usize,
+    on_all_threads: bool,
+    mut sums: Option<&mut [f32]>,
+) {
     let (left, right, precision) = (product.left, product.right.matrix, product.right.precision);
     let by_rows = left.rows >= right.columns;
     let is_shared = on_all_threads && left.rows * right.columns * left.columns >= SERIAL;
     // Where rows are contiguous along k, fp32 numbers are read where they are.
     let by_row = left.column_stride == 1;
     let in_place = precision == Precision::Fp32 && by_row;
+    assert!(
+        sums.is_none() || product.right.panels.is_none(),
+        "sums of a prepared factor"
+    );
     let fresh;
+    let right_panels = match &product.right.panels {
+        Some(panels) => Some(panels),
+        None if is_shared && by_rows => {
+            fresh = Panels::of_columns(right, precision, sums.take());
+            Some(&fresh)
+        }
+        None => None,
+    };
+    if let Some(sums) = &mut sums {
+        sums.fill(0.0);
+    }
     let job = Job {
         left,
         right,
@@ -147,15 +80,9 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
         start: product.start,
         by_row,
         in_place,
-        left_strips: (is_shared && !in_place && !by_rows).then(|| Strips::new(left, precision)),
-        right_panels: match &product.right.panels {
-            Some(panels) => Some(panels),
-            None if is_shared && by_rows => {
-                fresh = Panels::of_columns(right, precision);
-                Some(&fresh)
-            }
-            None => None,
-        },
+        left_strips: (is_shared && !in_place && !by_rows).then(|| Strips::new(left, precision, None)),
+        right_panels,
+        sums: sums.map(|sums| Pointer(sums.as_mut_ptr())),
         result: Pointer(result.as_mut_ptr()),
         row_stride,
     };
@@ -205,7 +132,9 @@ struct Job<'a> {
     left_strips: Option<Strips<TILE_ROWS>>,
     /// The right factor, if all tasks share a copy of it.
     right_panels: Option<&'a Panels>,
-    result: Pointer,
+    /// The sums of the right factor's columns, if they are wanted and not known yet.
+    sums: Option<Pointer<f32>>,
+    result: Pointer<f32>,
     /// Numbers from a row of the result to the next.
     row_stride: usize,
 }
@@ -226,11 +155,18 @@ impl Job<'_> {
             let left = match &self.left_strips {
                 _ if self.in_place => &[],
                 Some(strips) => strips.of(piece, part.rows[0]),
-                None => copied::<TILE_ROWS>(self.left, piece, part.rows, self.precision, &mut left_copy),
+                None => copied::<TILE_ROWS>(self.left, piece, part.rows, self.precision, &mut left_copy, None),
             };
             let right = match self.right_panels {
                 Some(panels) => panels.of(piece, part.columns[0]),
-                None => copied::<TILE_COLUMNS>(self.right.t(), piece, part.columns, self.precision, &mut right_copy),
+                None => {
+                    let [first, last] = part.columns;
+                    // SAFETY: parts that copy columns share none, and there is a sum for each.
+                    let sums = (self.sums.as_ref())
+                        .map(|sums| unsafe { std::slice::from_raw_parts_mut(sums.add(first), last - first) });
+                    let columns = self.right.t();
+                    copied::<TILE_COLUMNS>(columns, piece, part.columns, self.precision, &mut right_copy, sums)
+                }
             };
             self.add(piece, part, left, right);
         }
@@ -254,7 +190,7 @@ impl Job<'_> {
                     (words.as_ptr(), row_stride, step_stride)
                 };
                 // SAFETY: parts do not overlap and lie within the result, whose size was checked.
-                let to = unsafe { self.result.0.add(row * self.row_stride + column) };
+                let to = unsafe { self.result.add(row * self.row_stride + column) };
                 let (initial, initial_stride) = match self.start {
                     _ if piece.start > 0 => (to.cast_const(), self.row_stride),
                     Start::Zero => (std::ptr::null(), 0),
@@ -281,26 +217,18 @@ impl Job<'_> {
     }
 }
 
-/// The strips of one part, copied to `words`.
-fn copied<'a, const WIDTH: usize>(
-    lanes: Matrix,
-    piece: Piece,
-    [first, last]: [usize; 2],
-    precision: Precision,
-    words: &'a mut Vec<u32>,
-) -> &'a [u32] {
-    let size = (last - first).next_multiple_of(WIDTH) * steps(piece.depth, precision);
-    if words.is_empty() {
-        // The first piece is the largest.
-        *words = uninitialized(size);
-    }
-    copy_strips::<WIDTH>(lanes, piece, first, precision, &mut words[..size]);
-    &words[..size]
-}
-
-/// The result, of which tasks write parts that do not overlap.
+/// What tasks write parts of that do not overlap.
 #[derive(Clone, Copy)]
-struct Pointer(*mut f32);
-// SAFETY: tasks write parts that do not overlap, while `multiply` holds the only reference to the result.
-unsafe impl Send for Pointer {}
-unsafe impl Sync for Pointer {}
+struct Pointer<T>(*mut T);
+// SAFETY: tasks write parts that do not overlap, while `multiply` holds the only reference to the whole.
+unsafe impl<T> Send for Pointer<T> {}
+unsafe impl<T> Sync for Pointer<T> {}
+
+impl<T> Pointer<T> {
+    /// # Safety
+    /// As that of a pointer.
+    unsafe fn add(&self, count: usize) -> *mut T {
+        // SAFETY: by the caller.
+        unsafe { self.0.add(count) }
+    }
+}
