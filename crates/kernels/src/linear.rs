@@ -192,8 +192,12 @@ impl<B: Cpu, const N: usize> Backward<B, N> for LinearStep {
 #[derive(Debug, Clone)]
 struct Maps<B: Cpu> {
     x: FloatTensor<B>,
-    /// Weight and bias of each map.
-    parameters: Vec<[FloatTensor<B>; 2]>,
+    /// The weights of all maps side by side, `[K, Σ M_i]`, so that one product computes them.
+    weight: FloatTensor<B>,
+    /// The biases, one behind the other.
+    bias: FloatTensor<B>,
+    /// M of each map.
+    made: Vec<usize>,
     precision: Precision,
 }
 
@@ -201,10 +205,13 @@ impl<B: Cpu> Maps<B> {
     fn new<const N: usize>(tensors: [FloatTensor<B>; N], precision: Precision) -> Self {
         let mut tensors = tensors.into_iter().map(B::contiguous);
         let x = tensors.next().expect("x");
-        let parameters = std::iter::from_fn(|| Some([tensors.next()?, tensors.next()?])).collect();
+        let (weights, biases): (Vec<_>, Vec<_>) =
+            std::iter::from_fn(|| Some((tensors.next()?, tensors.next()?))).unzip();
         Self {
             x,
-            parameters,
+            made: biases.iter().map(|bias| bias.shape()[0]).collect(),
+            weight: side_by_side::<B>(weights),
+            bias: side_by_side::<B>(biases),
             precision,
         }
     }
@@ -212,32 +219,23 @@ impl<B: Cpu> Maps<B> {
     /// N, K, and the sum of all M.
     fn sizes(&self) -> [usize; 3] {
         let width = *self.x.shape().last().expect("rows");
-        let made = self.parameters.iter().map(|[weight, _]| weight.shape()[1]).sum();
-        [B::values(&self.x).len() / width, width, made]
+        [B::values(&self.x).len() / width, width, self.made.iter().sum()]
     }
 
-    /// Each map's weight, `[K, M]`, its bias, and where its numbers begin in a row of the result.
-    fn each(&self) -> impl Iterator<Item = (Matrix<'_>, &[f32], usize)> {
-        let mut begin = 0;
-        self.parameters.iter().map(move |[weight, bias]| {
-            let [rows, columns] = [weight.shape()[0], weight.shape()[1]];
-            let offset = begin;
-            begin += columns;
-            (Matrix::new(B::values(weight), [rows, columns]), B::values(bias), offset)
-        })
+    fn weight(&self) -> Matrix<'_> {
+        let [_, width, made] = self.sizes();
+        Matrix::new(B::values(&self.weight), [width, made])
     }
 
     fn forward(&self) -> FloatTensor<B> {
         let [rows, width, made] = self.sizes();
         let mut output = uninitialized(rows * made);
-        for (weight, bias, offset) in self.each() {
-            Product {
-                left: Matrix::new(B::values(&self.x), [rows, width]),
-                right: &Right::new(weight, self.precision),
-                start: Start::Bias(bias),
-            }
-            .write_strided(&mut output[offset..], made);
+        Product {
+            left: Matrix::new(B::values(&self.x), [rows, width]),
+            right: &Right::new(self.weight(), self.precision),
+            start: Start::Bias(B::values(&self.bias)),
         }
+        .write(&mut output);
         let mut shape = self.x.shape();
         let last = shape.num_dims() - 1;
         shape[last] = made;
@@ -247,33 +245,73 @@ impl<B: Cpu> Maps<B> {
     /// Gradients of x and of each weight and bias, from the output's.
     fn backward(&self, output: &[f32], of_x: bool) -> Vec<FloatTensor<B>> {
         let [rows, width, made] = self.sizes();
-        let x = Matrix::new(B::values(&self.x), [rows, width]);
-        let mut x_gradient = uninitialized(rows * width);
-        let mut gradients = Vec::new();
-        for (weight, bias, offset) in self.each() {
-            let output = Matrix::strided(&output[offset..], [rows, bias.len()], made);
-            if of_x {
-                Product {
-                    left: output,
-                    right: &Right::new(weight.t(), self.precision),
-                    start: if offset == 0 { Start::Zero } else { Start::Result },
-                }
-                .write(&mut x_gradient);
-            }
-            let mut weight_gradient = uninitialized(width * bias.len());
-            let mut bias_gradient = uninitialized(bias.len());
+        let output = Matrix::new(output, [rows, made]);
+        let mut x = uninitialized(rows * width);
+        if of_x {
             Product {
-                left: x.t(),
-                right: &Right::new(output, self.precision),
+                left: output,
+                right: &Right::new(self.weight().t(), self.precision),
                 start: Start::Zero,
             }
-            .write_and_sum(&mut weight_gradient, &mut bias_gradient);
-            gradients.push(B::tensor(weight_gradient, Shape::new([width, bias.len()])));
-            gradients.push(B::tensor(bias_gradient, Shape::new([bias.len()])));
+            .write(&mut x);
         }
-        gradients.insert(0, B::tensor(x_gradient, self.x.shape()));
+        let [mut weight, mut bias] = [uninitialized(width * made), uninitialized(made)];
+        Product {
+            left: Matrix::new(B::values(&self.x), [rows, width]).t(),
+            right: &Right::new(output, self.precision),
+            start: Start::Zero,
+        }
+        .write_and_sum(&mut weight, &mut bias);
+        let weights = apart(weight, width, &self.made);
+        let biases = apart(bias, 1, &self.made);
+        let mut gradients = vec![B::tensor(x, self.x.shape())];
+        for ((weight, bias), made) in weights.into_iter().zip(biases).zip(&self.made) {
+            gradients.push(B::tensor(weight, Shape::new([width, *made])));
+            gradients.push(B::tensor(bias, Shape::new([*made])));
+        }
         gradients
     }
+}
+
+/// Tensors of equally many rows as one, or vectors; a single one is not copied.
+fn side_by_side<B: Cpu>(mut tensors: Vec<FloatTensor<B>>) -> FloatTensor<B> {
+    if tensors.len() == 1 {
+        return tensors.remove(0);
+    }
+    let mut shape = tensors[0].shape();
+    let last = shape.num_dims() - 1;
+    let rows = B::values(&tensors[0]).len() / shape[last];
+    let parts: Vec<_> = tensors
+        .iter()
+        .map(|tensor| (B::values(tensor), tensor.shape()[last]))
+        .collect();
+    shape[last] = parts.iter().map(|(_, width)| width).sum();
+    let mut joined = Vec::with_capacity(rows * shape[last]);
+    for row in 0..rows {
+        for (values, width) in &parts {
+            joined.extend_from_slice(&values[row * width..][..*width]);
+        }
+    }
+    B::tensor(joined, shape)
+}
+
+/// Rows cut into parts of these widths; all that belongs to a part is one vector.
+fn apart(joined: Vec<f32>, rows: usize, widths: &[usize]) -> Vec<Vec<f32>> {
+    if widths.len() == 1 {
+        return vec![joined];
+    }
+    let all: usize = widths.iter().sum();
+    let mut begin = 0;
+    let part = |width: &usize| {
+        let columns = begin..begin + width;
+        begin += width;
+        let mut part = Vec::with_capacity(rows * width);
+        for row in joined.chunks_exact(all) {
+            part.extend_from_slice(&row[columns.clone()]);
+        }
+        part
+    };
+    widths.iter().map(part).collect()
 }
 
 #[cfg(test)]
