@@ -129,7 +129,7 @@ fn block(width: usize) -> usize {
 fn forward<B: Cpu>(x: &FloatTensor<B>, activation: Activation, dropout: Dropout) -> FloatTensor<B> {
     let mut shape = x.shape();
     let last = shape.num_dims() - 1;
-    let ratio = if activation == Activation::Swiglu { 2 } else { 1 };
+    let ratio = activation.ratio();
     assert!(shape[last].is_multiple_of(ratio), "x and its gate are of one width");
     shape[last] /= ratio;
     let width = shape[last];
@@ -138,17 +138,51 @@ fn forward<B: Cpu>(x: &FloatTensor<B>, activation: Activation, dropout: Dropout)
     let mut output = uninitialized(shape.num_elements());
     output.par_chunks_mut(block).enumerate().for_each(|(task, output)| {
         let x = &x[task * block * ratio..][..output.len() * ratio];
-        match activation {
-            Activation::Relu => relu_forward(x, output),
-            Activation::Gelu => gelu_forward(x, output),
-            Activation::Tanh => tanh_forward(x, output),
-            Activation::Swiglu => swiglu_forward(x, output, width),
-        }
-        if !dropout.is_off() {
-            drop_in_place(output, dropout, task * block);
-        }
+        activation.forward(x, output, width, dropout, task * block);
     });
     B::tensor(output, shape)
+}
+
+impl Activation {
+    /// Numbers that an element of the result is made of.
+    pub(crate) fn ratio(self) -> usize {
+        if self == Self::Swiglu { 2 } else { 1 }
+    }
+
+    /// `dropout(activation(x))` of rows; `width` is a row of the result, `index` the place of its first number.
+    pub(crate) fn forward(self, x: &[f32], output: &mut [f32], width: usize, dropout: Dropout, index: usize) {
+        match self {
+            Self::Relu => relu_forward(x, output),
+            Self::Gelu => gelu_forward(x, output),
+            Self::Tanh => tanh_forward(x, output),
+            Self::Swiglu => swiglu_forward(x, output, width),
+        }
+        drop_in_place(output, dropout, index);
+    }
+
+    /// The gradient of x from the output's, with what the backward step keeps: with ReLU the output, else x.
+    pub(crate) fn backward(
+        self,
+        kept: &[f32],
+        output: &[f32],
+        gradient: &mut [f32],
+        width: usize,
+        dropout: Dropout,
+        index: usize,
+    ) {
+        match self {
+            Self::Relu => relu_backward(kept, output, gradient, dropout.scale()),
+            Self::Gelu => gelu_backward(kept, output, gradient, dropout, index),
+            Self::Tanh => tanh_backward(kept, output, gradient, dropout, index),
+            Self::Swiglu => swiglu_backward(kept, output, gradient, width, dropout, index),
+        }
+    }
+}
+
+/// [`Activation::forward`] of a ReLU, in the place of x.
+pub(crate) fn relu_in_place(x: &mut [f32], dropout: Dropout, index: usize) {
+    rectify(x);
+    drop_in_place(x, dropout, index);
 }
 
 impl<B: Cpu> Kept<B> {
@@ -157,7 +191,7 @@ impl<B: Cpu> Kept<B> {
         let shape = self.tensor.shape();
         let row = *shape.last().expect("rows");
         let kept = B::values(&self.tensor);
-        let ratio = if self.activation == Activation::Swiglu { 2 } else { 1 };
+        let ratio = self.activation.ratio();
         let width = row / ratio;
         let block = block(width);
         let mut gradient = uninitialized(kept.len());
@@ -168,12 +202,8 @@ impl<B: Cpu> Kept<B> {
                 let kept = &kept[task * block * ratio..][..gradient.len()];
                 let index = task * block;
                 let output = &output[index..][..gradient.len() / ratio];
-                match self.activation {
-                    Activation::Relu => relu_backward(kept, output, gradient, self.dropout.scale()),
-                    Activation::Gelu => gelu_backward(kept, output, gradient, self.dropout, index),
-                    Activation::Tanh => tanh_backward(kept, output, gradient, self.dropout, index),
-                    Activation::Swiglu => swiglu_backward(kept, output, gradient, width, self.dropout, index),
-                }
+                self.activation
+                    .backward(kept, output, gradient, width, self.dropout, index);
             });
         B::tensor(gradient, shape)
     }
@@ -187,8 +217,24 @@ fn erf(x: f32) -> f32 {
     (1.0 - p * exp(-x * x)).copysign(x)
 }
 
+/// Not `x.max(0.0)`, which would make zero of what is not a number, and hide a training that went wrong.
+#[inline(always)]
+fn rectified(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
+}
+
+/// The slope of ReLU and dropout at what they made: what is positive behind them was positive before and kept. A number,
+/// not a branch: half of all units are off, and nobody can foresee which.
+#[inline(always)]
+fn relu_slope(made: f32, scale: f32) -> f32 {
+    if made <= 0.0 { 0.0 } else { scale }
+}
+
 vectorized! {
     fn drop_in_place(x: &mut [f32], dropout: Dropout, index: usize) {
+        if dropout.is_off() {
+            return;
+        }
         for (offset, x) in x.iter_mut().enumerate() {
             *x *= dropout.factor(index + offset);
         }
@@ -196,17 +242,26 @@ vectorized! {
 
     fn relu_forward(x: &[f32], output: &mut [f32]) {
         for (x, output) in x.iter().zip(output) {
-            // Not `x.max(0.0)`, which would make zero of what is not a number, and hide a training that went wrong.
-            *output = if *x <= 0.0 { 0.0 } else { *x };
+            *output = rectified(*x);
         }
     }
 
-    /// What is positive behind ReLU and dropout was positive before and kept.
+    fn rectify(x: &mut [f32]) {
+        for x in x {
+            *x = rectified(*x);
+        }
+    }
+
     fn relu_backward(made: &[f32], output: &[f32], gradient: &mut [f32], scale: f32) {
         for ((gradient, made), output) in gradient.iter_mut().zip(made).zip(output) {
-            // A number, not a branch: half of all units are off, and nobody can foresee which.
-            let slope = if *made <= 0.0 { 0.0 } else { scale };
-            *gradient = output * slope;
+            *gradient = output * relu_slope(*made, scale);
+        }
+    }
+
+    /// [`Activation::backward`] of a ReLU: the output's gradient becomes that of x.
+    pub(crate) fn relu_backward_in_place(made: &[f32], gradient: &mut [f32], scale: f32) {
+        for (gradient, made) in gradient.iter_mut().zip(made) {
+            *gradient *= relu_slope(*made, scale);
         }
     }
 

@@ -6,6 +6,7 @@
 //! residual_norm     norm(x + dropout(y)), and its parts
 //! recurrent         a layer of Elman, GRU or LSTM cells through all positions
 //! source_attention  attention of a recurrent decoder: one head, scores by product or additive
+//! feed_forward      two maps with an activation and dropout between them
 //! activation        ReLU, GELU, tanh, SwiGLU, with dropout
 //! embedding         table look-up with scale, positions and dropout
 //! output_loss       output projection and label-smoothed cross-entropy, a few rows at a time; also in pairs, for R-Drop
@@ -16,6 +17,7 @@
 //! dropout           a counter hash: what is dropped is a pure function of a key and the place
 //! instructions      the instruction set, chosen at run time
 //! numbers           sums, maxima, exp and its kin over slices
+//! shared            a buffer that several tasks write
 //! cpu               tensors of Flex and NdArray as slices
 //! autodiff          how an operation is recorded
 //! ```
@@ -38,6 +40,7 @@ mod autodiff;
 mod cpu;
 pub mod dropout;
 pub mod embedding;
+pub mod feed_forward;
 pub mod gemm;
 mod instructions;
 pub mod linear;
@@ -46,6 +49,7 @@ pub mod output_loss;
 mod precision;
 pub mod recurrent;
 pub mod residual_norm;
+mod shared;
 pub mod source_attention;
 #[cfg(test)]
 mod testing;

@@ -68,7 +68,7 @@ pub fn reference(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor
 }
 
 /// A map's bias; zeros where it has none.
-fn bias(map: &Linear) -> Tensor<1> {
+pub(crate) fn bias(map: &Linear) -> Tensor<1> {
     let [_, made] = map.weight.dims();
     map.bias
         .as_ref()
@@ -274,7 +274,7 @@ impl<B: Cpu> Maps<B> {
 }
 
 /// Tensors of equally many rows as one, or vectors; a single one is not copied.
-fn side_by_side<B: Cpu>(mut tensors: Vec<FloatTensor<B>>) -> FloatTensor<B> {
+pub(crate) fn side_by_side<B: Cpu>(mut tensors: Vec<FloatTensor<B>>) -> FloatTensor<B> {
     if tensors.len() == 1 {
         return tensors.remove(0);
     }
@@ -296,7 +296,7 @@ fn side_by_side<B: Cpu>(mut tensors: Vec<FloatTensor<B>>) -> FloatTensor<B> {
 }
 
 /// Rows cut into parts of these widths; all that belongs to a part is one vector.
-fn apart(joined: Vec<f32>, rows: usize, widths: &[usize]) -> Vec<Vec<f32>> {
+pub(crate) fn apart(joined: Vec<f32>, rows: usize, widths: &[usize]) -> Vec<Vec<f32>> {
     if widths.len() == 1 {
         return vec![joined];
     }

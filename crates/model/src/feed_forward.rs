@@ -2,8 +2,8 @@
 
 use burn::nn::Linear;
 use burn::prelude::*;
-use ember_kernels::activation::{self, activate};
-use ember_kernels::linear::linear;
+use ember_kernels::activation;
+use ember_kernels::feed_forward::{FeedForwardRule, feed_forward};
 
 use crate::attention::zero_linear;
 use crate::config::{Activation, ModelConfig};
@@ -46,8 +46,11 @@ impl FeedForward {
             Activation::Gelu => activation::Activation::Gelu,
             Activation::Swiglu => activation::Activation::Swiglu,
         };
-        let inner = linear(&maps, x, pass.precision()); // [B, L, d_ff], or the gate beside it [B, L, 2 d_ff]
-        let inner = activate(activation, inner, pass.dropout(self.dropout)); // [B, L, d_ff]
-        linear(&[&self.outer], inner, pass.precision())
+        let rule = FeedForwardRule {
+            activation,
+            dropout: pass.dropout(self.dropout),
+            precision: pass.precision(),
+        };
+        feed_forward(&maps, &self.outer, x, rule)
     }
 }

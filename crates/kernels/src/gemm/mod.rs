@@ -9,6 +9,7 @@
 mod avx512;
 
 use crate::instructions::InstructionSet;
+use crate::numbers::CHUNK;
 pub use crate::precision::Precision;
 
 /// A matrix in memory: element `(i, j)` is `data[i * row_stride + j * column_stride]`.
@@ -135,37 +136,46 @@ impl Product<'_> {
     /// # Panics
     /// If sizes do not fit.
     pub fn write(&self, result: &mut [f32]) {
-        self.write_strided(result, self.right.matrix.columns);
+        self.compute(result, self.right.matrix.columns, true, Also::default());
     }
 
-    /// Writes to `result`, whose rows begin `row_stride` numbers apart, on all threads.
-    ///
-    /// # Panics
-    /// If sizes do not fit.
-    pub fn write_strided(&self, result: &mut [f32], row_stride: usize) {
-        self.compute(result, row_stride, true, None);
-    }
-
-    /// Writes to `result` as [`Self::write`] does, and the sum of each of the right factor's columns to `sums`, `[N]`: read
-    /// once for both. Sums are taken over blocks of rows of a fixed size, then over the blocks.
+    /// The same, and the sum of each of the right factor's columns to `sums`, `[N]`: read once for both. Sums are taken
+    /// over blocks of rows of a fixed size, then over the blocks.
     ///
     /// # Panics
     /// If sizes do not fit, rows of the right factor are not contiguous, or it is prepared.
     pub fn write_and_sum(&self, result: &mut [f32], sums: &mut [f32]) {
         let right = self.right.matrix;
         assert_eq!([sums.len(), right.column_stride], [right.columns, 1], "sums of columns");
-        self.compute(result, right.columns, true, Some(sums));
+        let also = Also {
+            sums: Some(sums),
+            ..Also::default()
+        };
+        self.compute(result, right.columns, true, also);
     }
 
-    /// The same on this thread alone.
+    /// Writes to `result`, and changes it by `then`: that is called for a few rows at a time, where it can be as soon as
+    /// they are complete, while they lie in the cache of the thread that made them.
+    ///
+    /// # Panics
+    /// If sizes do not fit.
+    pub fn write_then(&self, result: &mut [f32], then: Then) {
+        let also = Also {
+            then: Some(then),
+            ..Also::default()
+        };
+        self.compute(result, self.right.matrix.columns, true, also);
+    }
+
+    /// Writes to `result`, whose rows begin `row_stride` numbers apart, on this thread alone.
     ///
     /// # Panics
     /// If sizes do not fit.
     pub fn write_here(&self, result: &mut [f32], row_stride: usize) {
-        self.compute(result, row_stride, false, None);
+        self.compute(result, row_stride, false, Also::default());
     }
 
-    fn compute(&self, result: &mut [f32], row_stride: usize, on_all_threads: bool, sums: Option<&mut [f32]>) {
+    fn compute(&self, result: &mut [f32], row_stride: usize, on_all_threads: bool, also: Also) {
         let (left, right) = (self.left, self.right.matrix);
         let [rows, columns] = [left.rows, right.columns];
         assert_eq!(
@@ -182,13 +192,38 @@ impl Product<'_> {
         assert!(left.columns > 0, "a product over nothing");
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
-            return avx512::multiply(self, result, row_stride, on_all_threads, sums);
+            return avx512::multiply(self, result, row_stride, on_all_threads, also);
         }
-        if let Some(sums) = sums {
+        if let Some(sums) = also.sums {
             sums.copy_from_slice(&column_sums(right));
         }
         portable(self, result, row_stride, on_all_threads);
+        if let Some(then) = also.then {
+            change_rows(&mut result[..rows * columns], columns, then);
+        }
     }
+}
+
+/// Changes a few rows of a result: the place of their first number in it, and the rows.
+pub type Then<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
+
+/// What is done along with a product.
+#[derive(Default)]
+struct Also<'a> {
+    /// Where the sums of the right factor's columns are written.
+    sums: Option<&'a mut [f32]>,
+    /// What changes the result; its rows stand one behind the other.
+    then: Option<Then<'a>>,
+}
+
+/// Changes all rows, on all threads.
+fn change_rows(result: &mut [f32], columns: usize, then: Then) {
+    use rayon::prelude::*;
+    let block = CHUNK.div_ceil(columns) * columns;
+    result
+        .par_chunks_mut(block)
+        .enumerate()
+        .for_each(|(number, rows)| then(number * block, rows));
 }
 
 /// `result = factor * left * right`, on this thread. For small matrices, whose rows may stand far apart: those of the

@@ -215,3 +215,31 @@ fn small_products_with_strides() {
         assert_eq!(result[row * 11 + 9..row * 11 + 11], [7.0, 7.0], "beyond the result");
     }
 }
+
+/// Every row is changed once, whoever made it, and told its place.
+#[test]
+fn results_are_changed_when_they_are_complete() {
+    for [m, n, k] in SHAPES.into_iter().chain([[500, 90, 40], [90, 500, 40]]) {
+        let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+        let right = Right::new(Matrix::new(&b, [k, n]), Precision::Fp32);
+        let product = Product {
+            left: Matrix::new(&a, [m, k]),
+            right: &right,
+            start: Start::Zero,
+        };
+        let changed = |place: usize, x: f32| 2.0 * x + place as f32;
+        let mut expected = vec![0.0; m * n];
+        product.write(&mut expected);
+        for (place, x) in expected.iter_mut().enumerate() {
+            *x = changed(place, *x);
+        }
+        let mut result = vec![0.0; m * n];
+        product.write_then(&mut result, &|first, rows| {
+            assert!(first.is_multiple_of(n) && rows.len().is_multiple_of(n), "whole rows");
+            for (offset, x) in rows.iter_mut().enumerate() {
+                *x = changed(first + offset, *x);
+            }
+        });
+        assert!(result == expected, "{m}x{n}x{k}");
+    }
+}

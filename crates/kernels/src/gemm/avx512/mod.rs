@@ -20,7 +20,8 @@ use rayon::prelude::*;
 
 use self::strips::{Piece, Strips, copied, steps};
 use self::tile::Tile;
-use super::{Matrix, Precision, Product, Start};
+use super::{Also, Matrix, Precision, Product, Start, change_rows};
+use crate::shared::Shared;
 
 pub use self::strips::Panels;
 
@@ -42,16 +43,11 @@ const SERIAL: usize = 1 << 17;
 /// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what only
 /// one of them reads it copies itself, a piece at a time, so that the copy stays in its cache.
 ///
-/// The sums of the right factor's columns are written to `sums`, if there are any, as they are copied; that factor must
-/// not be prepared, and its rows must be contiguous.
-pub fn multiply(
-    product: &Product,
-    result: &mut [f32],
-    row_stride: usize,
-    on_all_threads: bool,
-    mut sums: Option<&mut [f32]>,
-) {
+/// Where sums of the right factor's columns are wanted, they are taken as it is copied: it must not be prepared, and its
+/// rows must be contiguous.
+pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all_threads: bool, also: Also) {
     let (left, right, precision) = (product.left, product.right.matrix, product.right.precision);
+    let Also { mut sums, then } = also;
     let by_rows = left.rows >= right.columns;
     let is_shared = on_all_threads && left.rows * right.columns * left.columns >= SERIAL;
     // Where rows are contiguous along k, fp32 numbers are read where they are.
@@ -82,8 +78,8 @@ pub fn multiply(
         in_place,
         left_strips: (is_shared && !in_place && !by_rows).then(|| Strips::new(left, precision, None)),
         right_panels,
-        sums: sums.map(|sums| Pointer(sums.as_mut_ptr())),
-        result: Pointer(result.as_mut_ptr()),
+        sums: sums.map(Shared::new),
+        result: Shared::new(result),
         row_stride,
     };
     let whole = Part {
@@ -91,7 +87,11 @@ pub fn multiply(
         columns: [0, right.columns],
     };
     if !is_shared {
-        return job.run(whole);
+        job.run(whole);
+        if let Some(then) = then {
+            then(0, &mut result[..left.rows * right.columns]);
+        }
+        return;
     }
     let (side, tile, most) = if by_rows {
         (left.rows, TILE_ROWS, BLOCK_ROWS)
@@ -107,15 +107,22 @@ pub fn multiply(
         .min(tiles);
     (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
         let range = [task, task + 1].map(|task| side.min(task * tiles / tasks * tile));
-        job.run(if by_rows {
-            Part { rows: range, ..whole }
-        } else {
-            Part {
+        if !by_rows {
+            return job.run(Part {
                 columns: range,
                 ..whole
-            }
-        });
+            });
+        }
+        job.run(Part { rows: range, ..whole });
+        if let Some(then) = then {
+            let [first, last] = range.map(|row| row * right.columns);
+            // SAFETY: these rows are this task's, and they are complete.
+            then(first, unsafe { job.result.part(first, last - first) });
+        }
     });
+    if let (Some(then), false) = (then, by_rows) {
+        change_rows(&mut result[..left.rows * right.columns], right.columns, then);
+    }
 }
 
 /// A product in progress.
@@ -133,8 +140,8 @@ struct Job<'a> {
     /// The right factor, if all tasks share a copy of it.
     right_panels: Option<&'a Panels>,
     /// The sums of the right factor's columns, if they are wanted and not known yet.
-    sums: Option<Pointer<f32>>,
-    result: Pointer<f32>,
+    sums: Option<Shared<'a, f32>>,
+    result: Shared<'a, f32>,
     /// Numbers from a row of the result to the next.
     row_stride: usize,
 }
@@ -161,9 +168,8 @@ impl Job<'_> {
                 Some(panels) => panels.of(piece, part.columns[0]),
                 None => {
                     let [first, last] = part.columns;
-                    // SAFETY: parts that copy columns share none, and there is a sum for each.
-                    let sums = (self.sums.as_ref())
-                        .map(|sums| unsafe { std::slice::from_raw_parts_mut(sums.add(first), last - first) });
+                    // SAFETY: parts that copy columns share none.
+                    let sums = self.sums.as_ref().map(|sums| unsafe { sums.part(first, last - first) });
                     let columns = self.right.t();
                     copied::<TILE_COLUMNS>(columns, piece, part.columns, self.precision, &mut right_copy, sums)
                 }
@@ -189,8 +195,7 @@ impl Job<'_> {
                     let (row_stride, step_stride) = if self.by_row { (steps, 1) } else { (1, TILE_ROWS) };
                     (words.as_ptr(), row_stride, step_stride)
                 };
-                // SAFETY: parts do not overlap and lie within the result, whose size was checked.
-                let to = unsafe { self.result.add(row * self.row_stride + column) };
+                let to = self.result.at(row * self.row_stride + column);
                 let (initial, initial_stride) = match self.start {
                     _ if piece.start > 0 => (to.cast_const(), self.row_stride),
                     Start::Zero => (std::ptr::null(), 0),
@@ -214,21 +219,5 @@ impl Job<'_> {
                 unsafe { tile.add(rows, self.precision) };
             }
         }
-    }
-}
-
-/// What tasks write parts of that do not overlap.
-#[derive(Clone, Copy)]
-struct Pointer<T>(*mut T);
-// SAFETY: tasks write parts that do not overlap, while `multiply` holds the only reference to the whole.
-unsafe impl<T> Send for Pointer<T> {}
-unsafe impl<T> Sync for Pointer<T> {}
-
-impl<T> Pointer<T> {
-    /// # Safety
-    /// As that of a pointer.
-    unsafe fn add(&self, count: usize) -> *mut T {
-        // SAFETY: by the caller.
-        unsafe { self.0.add(count) }
     }
 }

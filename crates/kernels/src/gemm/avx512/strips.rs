@@ -4,8 +4,9 @@ use rayon::prelude::*;
 
 use super::super::{Matrix, Precision, add_rows};
 use super::pack::{Lines, Place};
-use super::{DEPTH, Pointer, SERIAL, TILE_COLUMNS, TILE_ROWS};
+use super::{DEPTH, SERIAL, TILE_COLUMNS, TILE_ROWS};
 use crate::numbers::uninitialized;
+use crate::shared::Shared;
 
 /// A whole factor, copied in the order in which tiles read it: for every piece of `k`, for every strip of `WIDTH` lanes
 /// (12 rows of a left factor, 32 columns of a right one), `[steps, WIDTH]` words.
@@ -28,21 +29,21 @@ impl<const WIDTH: usize> Strips<WIDTH> {
     pub fn new(lanes: Matrix, precision: Precision, sums: Option<&mut [f32]>) -> Self {
         let count = lanes.rows.div_ceil(WIDTH);
         let mut words: Vec<u32> = uninitialized(count * WIDTH * steps(lanes.columns, precision));
-        let to = Pointer(words.as_mut_ptr());
+        let to = Shared::new(&mut words);
         // The sums of each range, `[ranges, lanes]`.
-        let mut partial = vec![0.0; sums.as_ref().map_or(0, |_| lanes.columns.div_ceil(RANGE) * lanes.rows)];
-        let partial_to = sums.is_some().then_some(Pointer(partial.as_mut_ptr()));
+        let is_summed = sums.is_some();
+        let ranges = if is_summed { lanes.columns.div_ceil(RANGE) } else { 0 };
+        let mut partial = vec![0.0; ranges * lanes.rows];
+        let partial_to = Shared::new(&mut partial);
         tasks::<WIDTH>(lanes, precision).into_par_iter().for_each(|task| {
             let [first, last] = task.lanes;
             let before =
                 steps(task.piece.start, precision) * count * WIDTH + first * steps(task.piece.depth, precision);
-            // SAFETY: tasks have lanes or ranges of their own, and both buffers have place for all of them.
+            // SAFETY: tasks have lanes or ranges of their own.
             unsafe {
-                let sums = partial_to.as_ref().map(|partial| {
-                    let row = task.range.start / RANGE * lanes.rows;
-                    std::slice::from_raw_parts_mut(partial.add(row + first), last - first)
-                });
-                task.copy::<WIDTH>(lanes, precision, to.add(before), sums);
+                let row = task.range.start / RANGE * lanes.rows;
+                let sums = is_summed.then(|| partial_to.part(row + first, last - first));
+                task.copy::<WIDTH>(lanes, precision, to.at(before), sums);
             }
         });
         if let Some(sums) = sums {
