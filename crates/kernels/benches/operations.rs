@@ -14,6 +14,7 @@ use ember_kernels::activation::{Activation, activate};
 use ember_kernels::adam::{AdamStep, Parameter, sum_of_squares};
 use ember_kernels::attention::{Heads, Mask, Projections, attention};
 use ember_kernels::embedding::{EmbeddingRule, embed};
+use ember_kernels::feed_forward::{FeedForwardRule, feed_forward};
 use ember_kernels::gemm::{Matrix, Product, Right, Start};
 use ember_kernels::linear::linear;
 use ember_kernels::output_loss::{Projection, output_loss};
@@ -239,6 +240,43 @@ fn residual_norm(bencher: Bencher, way: Way) {
 fn residual_add(bencher: Bencher, way: Way) {
     let (x, y) = (rows(D_MODEL, way), rows(D_MODEL, way));
     way.run(bencher, || add(x.clone(), y.clone(), dropout()));
+}
+
+#[divan::bench(args = Way::all())]
+fn feed_forward_relu(bencher: Bencher, way: Way) {
+    network(bencher, way, Activation::Relu, Precision::Fp32);
+}
+
+#[divan::bench(args = Way::fused())]
+fn feed_forward_relu_bf16(bencher: Bencher, way: Way) {
+    network(bencher, way, Activation::Relu, Precision::Bf16);
+}
+
+#[divan::bench(args = Way::all())]
+fn feed_forward_gelu(bencher: Bencher, way: Way) {
+    network(bencher, way, Activation::Gelu, Precision::Fp32);
+}
+
+#[divan::bench(args = Way::all())]
+fn feed_forward_swiglu(bencher: Bencher, way: Way) {
+    network(bencher, way, Activation::Swiglu, Precision::Fp32);
+}
+
+fn network(bencher: Bencher, way: Way, activation: Activation, precision: Precision) {
+    let (x, inner, gate) = (rows(D_MODEL, way), map(D_MODEL, D_FF, way), map(D_MODEL, D_FF, way));
+    let outer = map(D_FF, D_MODEL, way);
+    let inner = [&inner, &gate];
+    let inner = if activation == Activation::Swiglu {
+        &inner[..]
+    } else {
+        &inner[..1]
+    };
+    let rule = FeedForwardRule {
+        activation,
+        dropout: dropout(),
+        precision,
+    };
+    way.run(bencher, || feed_forward(inner, &outer, x.clone(), rule));
 }
 
 #[divan::bench(args = Way::all())]

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The residual sum of pre-norm is changed in its place and kept by none. Outputs of linear maps are kept by what reads
-//! them: attention, the activation, or nothing in front of a norm.
+//! them: attention, the activation, or nothing in front of a norm. Weights of maps that are one product, such as those of
+//! queries, keys and values, are kept a second time, side by side; no batch changes that, and it is not counted.
 
 use ember_model::config::{Activation, ModelConfig, NormPosition};
 
