@@ -1,4 +1,5 @@
-//! The activation between the two maps of the feed-forward network, with the dropout behind it.
+//! Activations with the dropout behind them: by themselves, as in recurrent models, and what [`crate::feed_forward`] applies
+//! to its rows.
 //!
 //! ```text
 //! relu    max(x, 0)                                   Vaswani et al. (2017), eq. 2
@@ -84,7 +85,7 @@ impl<B: Cpu, C: CheckpointStrategy> ActivationKernel for Autodiff<B, C> {
         let (x, guard) = x.into_parts();
         let x = B::contiguous(x);
         let output = forward::<B>(&x, activation, dropout);
-        // ReLU's output tells where it had a slope, and the next operation keeps it anyway.
+        // ReLU's output tells where it had a slope, and what reads it keeps it anyway.
         let kept = if activation == Activation::Relu {
             output.clone()
         } else {
@@ -223,8 +224,8 @@ fn rectified(x: f32) -> f32 {
     if x <= 0.0 { 0.0 } else { x }
 }
 
-/// The slope of ReLU and dropout at what they made: what is positive behind them was positive before and kept. A number,
-/// not a branch: half of all units are off, and nobody can foresee which.
+/// The slope of ReLU and dropout at what they made: what is positive behind them was positive before and kept. A
+/// number, not a branch: half of all units are off, and nobody can foresee which.
 #[inline(always)]
 fn relu_slope(made: f32, scale: f32) -> f32 {
     if made <= 0.0 { 0.0 } else { scale }

@@ -1,4 +1,4 @@
-//! The feed-forward network of a Transformer layer (Vaswani et al. 2017, eq. 2): two maps with an activation between them.
+//! The feed-forward network of a Transformer layer (Vaswani et al. 2017, eq. 2): two maps with an activation between.
 //!
 //! ```text
 //! a = x W_1 + b_1        with SwiGLU x [W_1 | W_g] + [b_1 | b_g]
@@ -10,8 +10,8 @@
 //! dx = da W_1^T          dW_1 = x^T da           db_1 = Σ_rows da
 //! ```
 //!
-//! The activation and its slope are applied to a few rows at a time, as soon as the product has made them and while they
-//! lie in the cache. ReLU works in place: its output tells where it had a slope.
+//! The activation and its slope are applied to a few rows at a time, as soon as the product has made them and while
+//! they lie in the cache. ReLU works in place: its output tells where it had a slope.
 //!
 //! N rows, D model width, F inner width.
 
@@ -28,7 +28,7 @@ use crate::activation::{self, Activation, relu_backward_in_place, relu_in_place}
 use crate::autodiff::{parts, record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::dropout::Dropout;
-use crate::gemm::{Matrix, Product, Right, Start};
+use crate::gemm::{Matrix, Product, Right, Start, Then};
 use crate::linear::{self, apart, bias, side_by_side};
 use crate::numbers::uninitialized;
 use crate::precision::Precision;
@@ -213,6 +213,14 @@ impl<B: Cpu> Network<B> {
             .chunks_exact(2)
             .map(|map| (map[0].clone(), map[1].clone()))
             .unzip();
+        let inner_widths: Vec<_> = biases.iter().map(|bias| bias.shape()[0]).collect();
+        assert!(
+            weights
+                .iter()
+                .zip(&inner_widths)
+                .all(|(weight, made)| weight.shape()[1] == *made),
+            "numbers of an inner bias"
+        );
         let [inner_weight, inner_bias] = [side_by_side::<B>(weights), side_by_side::<B>(biases)];
         let FeedForwardRule {
             activation,
@@ -221,10 +229,13 @@ impl<B: Cpu> Network<B> {
         } = rule;
         let [width, inner] = [inner_weight.shape()[0], inner_weight.shape()[1]];
         let [hidden_width, made] = [outer_weight.shape()[0], outer_weight.shape()[1]];
-        assert_eq!(inner, activation.ratio() * hidden_width, "numbers of a hidden row");
+        let widths = vec![hidden_width; activation.ratio()];
+        assert_eq!(inner_widths, widths, "numbers that the inner maps make");
+        assert_eq!(x.shape().last(), Some(&width), "numbers in a row of x");
+        assert_eq!(B::values(&outer_bias).len(), made, "numbers of the outer bias");
         let rows = B::values(&x).len() / width;
 
-        let product = |left, weight, [from, to]: [usize; 2], bias, then: Option<crate::gemm::Then>| {
+        let product = |left, weight, [from, to]: [usize; 2], bias, then: Option<Then>| {
             let mut result = uninitialized(rows * to);
             let product = Product {
                 left: Matrix::new(left, [rows, from]),

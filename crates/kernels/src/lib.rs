@@ -9,7 +9,7 @@
 //! feed_forward      two maps with an activation and dropout between them
 //! activation        ReLU, GELU, tanh, SwiGLU, with dropout
 //! embedding         table look-up with scale, positions and dropout
-//! output_loss       output projection and label-smoothed cross-entropy, a few rows at a time; also in pairs, for R-Drop
+//! output_loss       output projection and label-smoothed cross-entropy, a few rows at a time; in pairs for R-Drop
 //! adam              the optimizer's step, in one pass over a parameter
 //!
 //! gemm              matrix products, in fp32 and bf16

@@ -14,6 +14,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::nn::Linear;
 use burn::prelude::*;
+use rayon::prelude::*;
 
 use crate::autodiff::{parts, record, register};
 use crate::cpu::{Cpu, is_fused};
@@ -48,7 +49,7 @@ pub fn linear(maps: &[&Linear], x: Tensor<3>, precision: Precision) -> Tensor<3>
             bias(three),
             precision,
         ),
-        // No model has more; the products are the same ones.
+        // No model has more.
         _ => return reference(maps, Tensor::from_dispatch(rows), precision),
     })
 }
@@ -205,8 +206,12 @@ impl<B: Cpu> Maps<B> {
     fn new<const N: usize>(tensors: [FloatTensor<B>; N], precision: Precision) -> Self {
         let mut tensors = tensors.into_iter().map(B::contiguous);
         let x = tensors.next().expect("x");
+        let width = *x.shape().last().expect("rows");
         let (weights, biases): (Vec<_>, Vec<_>) =
             std::iter::from_fn(|| Some((tensors.next()?, tensors.next()?))).unzip();
+        for (weight, bias) in weights.iter().zip(&biases) {
+            assert_eq!(weight.shape()[..], [width, bias.shape()[0]], "a weight's shape");
+        }
         Self {
             x,
             made: biases.iter().map(|bias| bias.shape()[0]).collect(),
@@ -286,12 +291,21 @@ pub(crate) fn side_by_side<B: Cpu>(mut tensors: Vec<FloatTensor<B>>) -> FloatTen
         .map(|tensor| (B::values(tensor), tensor.shape()[last]))
         .collect();
     shape[last] = parts.iter().map(|(_, width)| width).sum();
-    let mut joined = Vec::with_capacity(rows * shape[last]);
-    for row in 0..rows {
-        for (values, width) in &parts {
-            joined.extend_from_slice(&values[row * width..][..*width]);
-        }
-    }
+    assert!(
+        parts.iter().all(|(values, width)| values.len() == rows * width),
+        "equally many rows"
+    );
+    let mut joined = uninitialized(rows * shape[last]);
+    joined
+        .par_chunks_exact_mut(shape[last])
+        .enumerate()
+        .for_each(|(row, joined)| {
+            let mut begin = 0;
+            for (values, width) in &parts {
+                joined[begin..][..*width].copy_from_slice(&values[row * width..][..*width]);
+                begin += width;
+            }
+        });
     B::tensor(joined, shape)
 }
 

@@ -11,7 +11,7 @@
 //! dot        dq_t = Σ_s de_ts k_s                     dk_s = Σ_t de_ts q_t
 //! ```
 //!
-//! The sums q + k of the additive score, D numbers for each pair of positions, are made anew in the backward step: keeping
+//! The sums q + k of the additive score, D numbers for each pair of positions, are made anew in the backward step: to keep
 //! them would take many times the memory of all else.
 //!
 //! B batch, T queries (decoder states), S keys (encoder outputs), D model width.

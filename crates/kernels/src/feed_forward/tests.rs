@@ -51,8 +51,8 @@ fn case(
     }
 }
 
-/// One number, multiples of 32, odd sizes, more rows than columns and fewer, sums longer than a piece of a product, enough
-/// work for threads.
+/// One number, multiples of 32, odd sizes, more rows than columns and fewer, sums longer than a piece of a product,
+/// enough work for threads.
 const SIZES: [([usize; 3], usize, usize); 7] = [
     ([1, 1, 1], 1, 1),
     ([1, 1, 7], 5, 3),
@@ -135,4 +135,28 @@ fn a_gate_must_be_there_for_swiglu() {
         precision: Precision::Fp32,
     };
     feed_forward(&[&map], &map, Tensor::ones([1, 1, 3], &Device::flex()), rule);
+}
+
+#[test]
+fn maps_that_do_not_fit_are_refused() {
+    let device = Device::flex();
+    let map = |from, to| LinearConfig::new(from, to).init(&device);
+    let computes = |width, [inner, gate]: [Linear; 2], outer: Linear| {
+        let rule = FeedForwardRule {
+            activation: Activation::Swiglu,
+            dropout: Dropout::OFF,
+            precision: Precision::Fp32,
+        };
+        let x = Tensor::ones([2, 1, width], &device);
+        let of = std::panic::AssertUnwindSafe(|| feed_forward(&[&inner, &gate], &outer, x, rule));
+        std::panic::catch_unwind(of).is_ok()
+    };
+    assert!(computes(4, [map(4, 6), map(4, 6)], map(6, 4)));
+    assert!(!computes(5, [map(4, 6), map(4, 6)], map(6, 4)), "x is too wide");
+    assert!(
+        !computes(4, [map(4, 5), map(4, 7)], map(6, 4)),
+        "halves of unlike widths"
+    );
+    assert!(!computes(4, [map(4, 6), map(5, 6)], map(6, 4)), "a gate of other rows");
+    assert!(!computes(4, [map(4, 6), map(4, 6)], map(7, 4)), "another inner width");
 }

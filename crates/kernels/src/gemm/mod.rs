@@ -93,6 +93,7 @@ pub enum Start<'a> {
 pub struct Right<'a> {
     matrix: Matrix<'a>,
     precision: Precision,
+    is_prepared: bool,
     #[cfg(target_arch = "x86_64")]
     panels: Option<avx512::Panels>,
 }
@@ -103,6 +104,7 @@ impl<'a> Right<'a> {
         Self {
             matrix,
             precision: precision.available(),
+            is_prepared: false,
             #[cfg(target_arch = "x86_64")]
             panels: None,
         }
@@ -110,8 +112,8 @@ impl<'a> Right<'a> {
 
     /// A factor that is used several times: it is brought into the order in which products read it.
     pub fn prepared(matrix: Matrix<'a>, precision: Precision) -> Self {
-        #[allow(unused_mut)]
         let mut right = Self::new(matrix, precision);
+        right.is_prepared = true;
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
             right.panels = Some(avx512::Panels::of_columns(matrix, right.precision, None));
@@ -143,10 +145,11 @@ impl Product<'_> {
     /// over blocks of rows of a fixed size, then over the blocks.
     ///
     /// # Panics
-    /// If sizes do not fit, rows of the right factor are not contiguous, or it is prepared.
+    /// If sizes do not fit, rows of the right factor are not contiguous, or it was prepared.
     pub fn write_and_sum(&self, result: &mut [f32], sums: &mut [f32]) {
         let right = self.right.matrix;
         assert_eq!([sums.len(), right.column_stride], [right.columns, 1], "sums of columns");
+        assert!(!self.right.is_prepared, "sums of a prepared factor");
         let also = Also {
             sums: Some(sums),
             ..Also::default()
@@ -154,8 +157,8 @@ impl Product<'_> {
         self.compute(result, right.columns, true, also);
     }
 
-    /// Writes to `result`, and changes it by `then`: that is called for a few rows at a time, where it can be as soon as
-    /// they are complete, while they lie in the cache of the thread that made them.
+    /// Writes to `result`, and changes it by `then`: that is called for a few rows at a time, where it can be as soon
+    /// as they are complete, while they lie in the cache of the thread that made them.
     ///
     /// # Panics
     /// If sizes do not fit.
@@ -183,9 +186,16 @@ impl Product<'_> {
             "columns of the left factor against rows of the right one"
         );
         if rows == 0 || columns == 0 {
+            if let Some(sums) = also.sums {
+                sums.copy_from_slice(&column_sums(right));
+            }
             return;
         }
         assert!(row_stride >= columns && result.len() >= extent([rows, columns], row_stride));
+        assert!(
+            also.then.is_none() || row_stride == columns,
+            "rows one behind the other"
+        );
         if let Start::Bias(bias) = self.start {
             assert_eq!(bias.len(), columns, "numbers of the bias");
         }

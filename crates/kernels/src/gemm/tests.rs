@@ -1,5 +1,6 @@
 use super::*;
-use crate::testing::numbers;
+use crate::instructions::InstructionSet;
+use crate::testing::{instruction_sets, numbers, pool};
 
 fn at(matrix: Matrix, row: usize, column: usize) -> f64 {
     f64::from(matrix.data[row * matrix.row_stride + column * matrix.column_stride])
@@ -137,6 +138,12 @@ fn the_number_of_threads_changes_no_bit() {
 /// Columns are summed in any shape, of rows that lie apart as well, and the product is what it is without them.
 #[test]
 fn sums_come_with_the_product() {
+    for set in instruction_sets() {
+        pool(2, set).install(check_sums);
+    }
+}
+
+fn check_sums() {
     for [m, n, k] in SHAPES {
         let row = n + 3;
         let (a, b) = (numbers(m * k, 1), numbers(k * row, 2));
@@ -152,7 +159,7 @@ fn sums_come_with_the_product() {
             let mut sums = vec![7.0; n];
             product.write(&mut expected);
             product.write_and_sum(&mut result, &mut sums);
-            assert!(result == expected, "{m}x{n}x{k}");
+            assert!(result == expected, "{m}x{n}x{k}, {}", InstructionSet::detect());
             let apart = column_sums(matrix);
             for column in 0..n {
                 let expected: f64 = (0..k).map(|i| at(matrix, i, column)).sum();
@@ -201,6 +208,20 @@ fn the_portable_product_agrees_and_does_not_depend_on_threads() {
 }
 
 #[test]
+fn sums_come_without_rows_as_well() {
+    let (x, dy) = (numbers(0, 1), numbers(3 * 5, 2));
+    let right = Right::new(Matrix::new(&dy, [3, 5]), Precision::Fp32);
+    let mut sums = vec![7.0; 5];
+    Product {
+        left: Matrix::new(&x, [3, 0]).t(),
+        right: &right,
+        start: Start::Zero,
+    }
+    .write_and_sum(&mut [], &mut sums);
+    assert_eq!(sums, column_sums(Matrix::new(&dy, [3, 5])));
+}
+
+#[test]
 fn small_products_with_strides() {
     let (a, b) = (numbers(5 * 40, 7), numbers(9 * 40, 8));
     let left = Matrix::strided(&a[8..], [5, 6], 40);
@@ -219,6 +240,12 @@ fn small_products_with_strides() {
 /// Every row is changed once, whoever made it, and told its place.
 #[test]
 fn results_are_changed_when_they_are_complete() {
+    for set in instruction_sets() {
+        pool(2, set).install(check_changes);
+    }
+}
+
+fn check_changes() {
     for [m, n, k] in SHAPES.into_iter().chain([[500, 90, 40], [90, 500, 40]]) {
         let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
         let right = Right::new(Matrix::new(&b, [k, n]), Precision::Fp32);
@@ -240,6 +267,6 @@ fn results_are_changed_when_they_are_complete() {
                 *x = changed(first + offset, *x);
             }
         });
-        assert!(result == expected, "{m}x{n}x{k}");
+        assert!(result == expected, "{m}x{n}x{k}, {}", InstructionSet::detect());
     }
 }

@@ -146,3 +146,30 @@ fn check_rounding(operation: Operation, rounding_of_results: f64) {
         );
     }
 }
+
+/// Shapes that do not fit end in a panic that tells them, not in numbers of the wrong rows.
+#[test]
+fn weights_that_do_not_fit_are_refused() {
+    let device = Device::flex();
+    let map = |from, to, made| {
+        let mut map = LinearConfig::new(from, to).init(&device);
+        map.bias = Some(parameter(Tensor::zeros([made], &device)));
+        map
+    };
+    let (four_to_three, four_to_five) = (map(4, 3, 3), map(4, 5, 5));
+    let unlike = [map(6, 3, 3), map(4, 5, 3), map(3, 3, 3)];
+    let computes = |maps: &[&Linear]| {
+        let x = Tensor::ones([1, 2, 4], &device);
+        let of = std::panic::AssertUnwindSafe(|| linear(maps, x, Precision::Fp32));
+        std::panic::catch_unwind(of).is_ok()
+    };
+    assert!(computes(&[&four_to_three, &four_to_five]));
+    for map in &unlike {
+        assert!(!computes(&[map]), "{:?} alone", map.weight.dims());
+        assert!(
+            !computes(&[&four_to_three, map]),
+            "{:?} beside another",
+            map.weight.dims()
+        );
+    }
+}

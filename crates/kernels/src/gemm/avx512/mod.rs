@@ -9,8 +9,8 @@
 //! strip   a piece of the left factor for 12 rows, read where it is or copied as [12, steps] or [steps, 12] words
 //! ```
 //!
-//! A word is one fp32 number, or two bf16 numbers that follow each other along `k`; a step is a word. A strip is copied in
-//! the order in which its matrix lies in memory; the tile reads it one word at a time, so that either will do.
+//! A word is one fp32 number, or two bf16 numbers that follow each other along `k`; a step is a word. A strip is copied
+//! in the order in which its matrix lies in memory; the tile reads it one word at a time, so that either will do.
 
 mod pack;
 mod strips;
@@ -43,8 +43,8 @@ const SERIAL: usize = 1 << 17;
 /// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what only
 /// one of them reads it copies itself, a piece at a time, so that the copy stays in its cache.
 ///
-/// Where sums of the right factor's columns are wanted, they are taken as it is copied: it must not be prepared, and its
-/// rows must be contiguous.
+/// Where sums of the right factor's columns are wanted, they are taken as it is copied: it must not be prepared, and
+/// its rows must be contiguous. What changes the result is given rows that are complete.
 pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all_threads: bool, also: Also) {
     let (left, right, precision) = (product.left, product.right.matrix, product.right.precision);
     let Also { mut sums, then } = also;
@@ -53,10 +53,6 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     // Where rows are contiguous along k, fp32 numbers are read where they are.
     let by_row = left.column_stride == 1;
     let in_place = precision == Precision::Fp32 && by_row;
-    assert!(
-        sums.is_none() || product.right.panels.is_none(),
-        "sums of a prepared factor"
-    );
     let fresh;
     let right_panels = match &product.right.panels {
         Some(panels) => Some(panels),

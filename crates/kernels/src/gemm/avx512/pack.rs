@@ -29,10 +29,10 @@ pub(super) struct Place {
 const BLOCK: usize = 8;
 
 impl Lines<'_> {
-    /// Writes strips, `[steps, WIDTH]` words each; lanes that are not there become zero. Only rows of a left factor that
-    /// are contiguous are written as `[WIDTH, steps]`, and those that are not there are left out.
+    /// Writes strips, `[steps, WIDTH]` words each; lanes that are not there become zero. Only rows of a left factor
+    /// that are contiguous are written as `[WIDTH, steps]`, and those that are not there are left out.
     ///
-    /// Where lanes are contiguous, the sum of each is added to `sums`; elsewhere there must be none.
+    /// Where lanes lie side by side, the sum of each is added to `sums`; elsewhere there must be none.
     ///
     /// # Safety
     /// The strips' words are there and nobody else's, and the machine has the instructions.
@@ -40,6 +40,7 @@ impl Lines<'_> {
         const { assert!(WIDTH == TILE_ROWS || WIDTH == TILE_COLUMNS) };
         let last = (self.lanes - 1) * self.lane_stride + (self.depth - 1) * self.depth_stride;
         assert!(last < self.data.len() && sums.as_ref().is_none_or(|sums| sums.len() == self.lanes));
+        assert!(sums.is_none() || self.lane_stride == 1, "sums of lanes that lie apart");
         // SAFETY: all numbers lie before `last`; the rest is the caller's.
         unsafe {
             match (precision, self.lane_stride, self.depth_stride) {
@@ -67,7 +68,7 @@ impl Lines<'_> {
         }
     }
 
-    /// Lanes are contiguous.
+    /// Lanes lie side by side.
     #[target_feature(enable = "avx512f")]
     unsafe fn copy_fp32<const WIDTH: usize>(&self, place: Place, sums: Option<&mut [f32]>) {
         // SAFETY: by the caller; masked numbers are not touched.
@@ -79,7 +80,7 @@ impl Lines<'_> {
         }
     }
 
-    /// Lanes are contiguous; two numbers of the same lane make a word.
+    /// Lanes lie side by side; two numbers of the same lane make a word.
     #[target_feature(enable = "avx512f,avx512bf16,avx512bw,avx512vl")]
     unsafe fn copy_bf16<const WIDTH: usize>(&self, place: Place, sums: Option<&mut [f32]>) {
         // SAFETY: by the caller; masked numbers are not touched.
@@ -96,8 +97,8 @@ impl Lines<'_> {
         }
     }
 
-    /// A few steps of all strips, then the next steps; `load` gives sixteen words of a step, which are made of `NUMBERS`
-    /// numbers of each lane, and the sums of those.
+    /// A few steps of all strips, then the next steps; `load` gives sixteen words of a step, which are made of
+    /// `NUMBERS` numbers of each lane, and the sums of those.
     #[target_feature(enable = "avx512f")]
     #[inline]
     unsafe fn copy<const WIDTH: usize, const NUMBERS: usize>(

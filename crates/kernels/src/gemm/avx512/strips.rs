@@ -19,10 +19,12 @@ pub struct Strips<const WIDTH: usize> {
 /// A right factor.
 pub type Panels = Strips<TILE_COLUMNS>;
 
-/// Numbers of a lane that are summed by themselves, and that one task copies where lanes are contiguous.
+/// Numbers of a lane that are summed by themselves, and that one task copies where lanes lie side by side.
 const RANGE: usize = 128;
 /// Strips that one task copies there.
 const STRIPS: usize = 8;
+// Ranges do not straddle pieces, nor two bf16 numbers of a word.
+const _: () = assert!(DEPTH.is_multiple_of(RANGE) && RANGE.is_multiple_of(2));
 
 impl<const WIDTH: usize> Strips<WIDTH> {
     /// Copies a factor on all threads. Its lanes are the rows of `lanes`; see [`copied`] for `sums`.
@@ -80,7 +82,7 @@ struct Task {
     range: Piece,
 }
 
-/// What tasks share the copy of a factor.
+/// The tasks that share the copy of a factor.
 fn tasks<const WIDTH: usize>(lanes: Matrix, precision: Precision) -> Vec<Task> {
     let is_split = is_split::<WIDTH>(lanes, precision);
     let mut tasks = Vec::new();
@@ -101,7 +103,7 @@ fn tasks<const WIDTH: usize>(lanes: Matrix, precision: Precision) -> Vec<Task> {
     tasks
 }
 
-/// Whether the numbers of a lane are copied range by range: where lanes are contiguous.
+/// Whether the numbers of a lane are copied range by range: where lanes lie side by side.
 fn is_split<const WIDTH: usize>(lanes: Matrix, precision: Precision) -> bool {
     let rows_stay = precision == Precision::Bf16 && lanes.column_stride == 1 && WIDTH == TILE_ROWS;
     lanes.row_stride == 1 && !rows_stay
@@ -144,7 +146,7 @@ impl Task {
 
 /// The strips of a piece for some lanes, copied to `words` on this thread.
 ///
-/// The sum of each lane's numbers is added to `sums`, if there are any; they need contiguous lanes.
+/// The sum of each lane's numbers is added to `sums`, if there are any; lanes must lie side by side.
 pub(super) fn copied<'a, const WIDTH: usize>(
     lanes: Matrix,
     piece: Piece,
@@ -195,17 +197,7 @@ impl Piece {
             depth: DEPTH.min(k - start),
         })
     }
-}
 
-/// Steps of a piece of `k`.
-pub(super) fn steps(depth: usize, precision: Precision) -> usize {
-    match precision {
-        Precision::Fp32 => depth,
-        Precision::Bf16 => depth.div_ceil(2),
-    }
-}
-
-impl Piece {
     /// The parts of the piece that are summed by themselves, or all of it.
     fn ranges(self, is_split: bool) -> impl Iterator<Item = Self> {
         let most = if is_split { RANGE } else { self.depth };
@@ -213,5 +205,13 @@ impl Piece {
             start: self.start + begin,
             depth: most.min(self.depth - begin),
         })
+    }
+}
+
+/// Steps of a piece of `k`.
+pub(super) fn steps(depth: usize, precision: Precision) -> usize {
+    match precision {
+        Precision::Fp32 => depth,
+        Precision::Bf16 => depth.div_ceil(2),
     }
 }
