@@ -28,8 +28,7 @@ use crate::activation::{self, Activation, relu_backward_in_place, relu_in_place}
 use crate::autodiff::{parts, record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::dropout::Dropout;
-use crate::gemm::{Matrix, Product, Right, Start, Then};
-use crate::linear::{self, apart, bias, side_by_side};
+use crate::linear::{self, Maps, bias};
 use crate::numbers::uninitialized;
 use crate::precision::Precision;
 use crate::shared::Shared;
@@ -191,13 +190,10 @@ impl<B: Cpu, const N: usize> Backward<B, N> for FeedForwardStep {
 /// A network that was computed, with what its backward step needs.
 #[derive(Debug, Clone)]
 struct Network<B: Cpu> {
-    x: FloatTensor<B>,
-    /// `[D, F]`, with a gate `[D, 2 F]`.
-    inner_weight: FloatTensor<B>,
-    /// `[F, D]`.
-    outer_weight: FloatTensor<B>,
-    /// h, `[N, F]`.
-    hidden: FloatTensor<B>,
+    /// W_1, with a gate `[W_1 | W_g]`.
+    inner: Maps<B>,
+    /// W_2; its rows are h.
+    outer: Maps<B>,
     /// a, unless h tells the slope of f.
     before: Option<FloatTensor<B>>,
     rule: FeedForwardRule,
@@ -206,157 +202,78 @@ struct Network<B: Cpu> {
 impl<B: Cpu> Network<B> {
     /// Computes the output, `[B, L, D]`.
     fn new<const N: usize>(tensors: [FloatTensor<B>; N], rule: FeedForwardRule) -> (Self, FloatTensor<B>) {
-        let mut tensors = Vec::from(tensors.map(B::contiguous));
-        let [outer_bias, outer_weight] = [(); 2].map(|()| tensors.pop().expect("the outer map"));
-        let x = tensors.remove(0);
-        let (weights, biases): (Vec<_>, Vec<_>) = tensors
-            .chunks_exact(2)
-            .map(|map| (map[0].clone(), map[1].clone()))
-            .unzip();
-        let inner_widths: Vec<_> = biases.iter().map(|bias| bias.shape()[0]).collect();
-        assert!(
-            weights
-                .iter()
-                .zip(&inner_widths)
-                .all(|(weight, made)| weight.shape()[1] == *made),
-            "numbers of an inner bias"
-        );
-        let [inner_weight, inner_bias] = [side_by_side::<B>(weights), side_by_side::<B>(biases)];
+        let mut tensors = Vec::from(tensors);
+        let outer = tensors.split_off(N - 2);
+        let mut tensors = tensors.into_iter();
+        let x = tensors.next().expect("x");
+        let mut shape = x.shape();
+        let inner = Maps::<B>::new(x, tensors, rule.precision);
         let FeedForwardRule {
             activation,
             dropout,
             precision,
         } = rule;
-        let [width, inner] = [inner_weight.shape()[0], inner_weight.shape()[1]];
-        let [hidden_width, made] = [outer_weight.shape()[0], outer_weight.shape()[1]];
-        let widths = vec![hidden_width; activation.ratio()];
-        assert_eq!(inner_widths, widths, "numbers that the inner maps make");
-        assert_eq!(x.shape().last(), Some(&width), "numbers in a row of x");
-        assert_eq!(B::values(&outer_bias).len(), made, "numbers of the outer bias");
-        let rows = B::values(&x).len() / width;
-
-        let product = |left, weight, [from, to]: [usize; 2], bias, then: Option<Then>| {
-            let mut result = uninitialized(rows * to);
-            let product = Product {
-                left: Matrix::new(left, [rows, from]),
-                right: &Right::new(Matrix::new(B::values(weight), [from, to]), precision),
-                start: Start::Bias(B::values(bias)),
-            };
-            match then {
-                Some(then) => product.write_then(&mut result, then),
-                None => product.write(&mut result),
-            }
-            result
-        };
-        let into = [width, inner];
-        let (hidden, before) = if activation == Activation::Relu {
-            let relu = |index: usize, rows: &mut [f32]| relu_in_place(rows, dropout, index);
-            (
-                product(B::values(&x), &inner_weight, into, &inner_bias, Some(&relu)),
-                None,
-            )
-        } else {
-            let mut hidden = uninitialized(rows * hidden_width);
-            let shared = Shared::new(&mut hidden);
-            let activate = |index: usize, before: &mut [f32]| {
-                let index = index / activation.ratio();
-                // SAFETY: the product has each row once, and so has h.
-                let hidden = unsafe { shared.part(index, before.len() / activation.ratio()) };
-                activation.forward(before, hidden, hidden_width, dropout, index);
-            };
-            let before = product(B::values(&x), &inner_weight, into, &inner_bias, Some(&activate));
-            (hidden, Some(B::tensor(before, Shape::new([rows, inner]))))
-        };
-        let output = product(&hidden, &outer_weight, [hidden_width, made], &outer_bias, None);
-        let mut shape = x.shape();
+        let (width, ratio) = (outer[0].shape()[0], activation.ratio());
+        assert_eq!(inner.made(), vec![width; ratio], "numbers that the inner maps make");
         let last = shape.num_dims() - 1;
-        shape[last] = made;
+        shape[last] = width;
+        let (hidden, before) = if activation == Activation::Relu {
+            let hidden = inner.product(Some(&|index, rows| relu_in_place(rows, dropout, index)));
+            (hidden, None)
+        } else {
+            let mut hidden = uninitialized(shape.num_elements());
+            let shared = Shared::new(&mut hidden);
+            let before = inner.product(Some(&|index, before| {
+                let index = index / ratio;
+                // SAFETY: the product has each row once, and so has h.
+                let hidden = unsafe { shared.part(index, before.len() / ratio) };
+                activation.forward(before, hidden, width, dropout, index);
+            }));
+            let all = Shape::new([before.len()]);
+            (hidden, Some(B::tensor(before, all)))
+        };
+        let outer = Maps::new(B::tensor(hidden, shape), outer, precision);
+        let output = outer.forward();
         let network = Self {
-            x,
-            inner_weight,
-            outer_weight,
-            hidden: B::tensor(hidden, Shape::new([rows, hidden_width])),
+            inner,
+            outer,
             before,
             rule,
         };
-        (network, B::tensor(output, shape))
+        (network, output)
     }
 
     /// Gradients of x and of each weight and bias, from the output's.
     fn backward(&self, output: &[f32], of_x: bool) -> Vec<FloatTensor<B>> {
         let FeedForwardRule {
-            activation,
-            dropout,
-            precision,
+            activation, dropout, ..
         } = self.rule;
-        let [width, inner] = [self.inner_weight.shape()[0], self.inner_weight.shape()[1]];
-        let [rows, hidden_width] = [self.hidden.shape()[0], self.hidden.shape()[1]];
-        let made = self.outer_weight.shape()[1];
-        let output = Matrix::new(output, [rows, made]);
-        let hidden = B::values(&self.hidden);
-        // Gradients of a weight and a bias, from those of what they made.
-        let of_map = |x: &[f32], from: usize, made: Matrix, to: usize| {
-            let [mut weight, mut bias] = [uninitialized(from * to), uninitialized(to)];
-            Product {
-                left: Matrix::new(x, [rows, from]).t(),
-                right: &Right::new(made, precision),
-                start: Start::Zero,
-            }
-            .write_and_sum(&mut weight, &mut bias);
-            (weight, bias)
-        };
-
-        let (outer_weight, outer_bias) = of_map(hidden, hidden_width, output, made);
-        let outer = Matrix::new(B::values(&self.outer_weight), [hidden_width, made]);
-        let to_hidden = Product {
-            left: output,
-            right: &Right::new(outer.t(), precision),
-            start: Start::Zero,
-        };
-        let mut of_hidden = uninitialized(rows * hidden_width);
+        let hidden = self.outer.x();
         let before = match &self.before {
-            None => {
-                to_hidden.write_then(&mut of_hidden, &|index, rows| {
+            None => self.outer.of_x(
+                output,
+                Some(&|index, rows| {
                     relu_backward_in_place(&hidden[index..][..rows.len()], rows, dropout.scale());
-                });
-                of_hidden
-            }
+                }),
+            ),
             Some(kept) => {
-                let (kept, ratio) = (B::values(kept), activation.ratio());
-                let mut before = uninitialized(rows * inner);
+                let (kept, width, ratio) = (B::values(kept), self.inner.made()[0], activation.ratio());
+                let mut before = uninitialized(kept.len());
                 let shared = Shared::new(&mut before);
-                to_hidden.write_then(&mut of_hidden, &|index, rows| {
-                    let kept = &kept[index * ratio..][..rows.len() * ratio];
-                    // SAFETY: the product has each row once, and so has a.
-                    let before = unsafe { shared.part(index * ratio, kept.len()) };
-                    activation.backward(kept, rows, before, hidden_width, dropout, index);
-                });
+                self.outer.of_x(
+                    output,
+                    Some(&|index, rows| {
+                        let kept = &kept[index * ratio..][..rows.len() * ratio];
+                        // SAFETY: the product has each row once, and so has a.
+                        let before = unsafe { shared.part(index * ratio, kept.len()) };
+                        activation.backward(kept, rows, before, width, dropout, index);
+                    }),
+                );
                 before
             }
         };
-        let of_before = Matrix::new(&before, [rows, inner]);
-        let (inner_weight, inner_bias) = of_map(B::values(&self.x), width, of_before, inner);
-        let mut x = uninitialized(rows * width);
-        if of_x {
-            let weight = Matrix::new(B::values(&self.inner_weight), [width, inner]);
-            Product {
-                left: of_before,
-                right: &Right::new(weight.t(), precision),
-                start: Start::Zero,
-            }
-            .write(&mut x);
-        }
-        let mut found = vec![B::tensor(x, self.x.shape())];
-        let widths = vec![hidden_width; activation.ratio()];
-        let inner_maps = apart(inner_weight, width, &widths)
-            .into_iter()
-            .zip(apart(inner_bias, 1, &widths));
-        for (weight, bias) in inner_maps {
-            found.push(B::tensor(weight, Shape::new([width, hidden_width])));
-            found.push(B::tensor(bias, Shape::new([hidden_width])));
-        }
-        found.push(B::tensor(outer_weight, Shape::new([hidden_width, made])));
-        found.push(B::tensor(outer_bias, Shape::new([made])));
+        let mut found = self.inner.backward(&before, of_x);
+        found.extend(self.outer.of_parameters(output));
         found
     }
 }

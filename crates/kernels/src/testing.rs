@@ -1,6 +1,7 @@
 //! Holds an operation against its reference, against its own slopes, and against itself on other threads.
 
 use burn::module::{Param, ParamId};
+use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
 use crate::instructions::{InstructionSet, limit};
@@ -124,6 +125,16 @@ pub struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
+    /// The linear map whose weight is input `index` and whose bias is the next one.
+    pub fn map(&self, index: usize) -> Linear {
+        let (weight, bias) = (self.get::<2>(index), self.get::<1>(index + 1));
+        let [from, to] = weight.dims();
+        let mut map = LinearConfig::new(from, to).init(&self.device);
+        map.weight = parameter(weight);
+        map.bias = Some(parameter(bias));
+        map
+    }
+
     /// Input `index` in its shape.
     pub fn get<const D: usize>(&self, index: usize) -> Tensor<D> {
         let Input { shape, layout, .. } = &self.described[index];

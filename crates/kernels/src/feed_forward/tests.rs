@@ -1,7 +1,7 @@
 use burn::nn::LinearConfig;
 
 use super::*;
-use crate::testing::{Case, Input, Inputs, Layout, parameter};
+use crate::testing::{Case, Input, Inputs, Layout};
 
 const ALL: [Activation; 3] = [Activation::Relu, Activation::Gelu, Activation::Swiglu];
 
@@ -23,14 +23,7 @@ fn case(
     inputs.push(Input::new([hidden, made]).lying(layout));
     inputs.push(Input::new([made]).lying(layout));
     let maps = move |inputs: &Inputs| -> (Vec<Linear>, Linear) {
-        let map = |index| {
-            let (weight, bias) = (inputs.get::<2>(2 * index + 1), inputs.get::<1>(2 * index + 2));
-            let [from, to] = weight.dims();
-            let mut map = LinearConfig::new(from, to).init(&inputs.device);
-            map.weight = parameter(weight);
-            map.bias = Some(parameter(bias));
-            map
-        };
+        let map = |index| inputs.map(2 * index + 1);
         ((0..inner).map(map).collect(), map(inner))
     };
     let rule = FeedForwardRule {

@@ -157,14 +157,14 @@ impl Product<'_> {
         self.compute(result, right.columns, true, also);
     }
 
-    /// Writes to `result`, and changes it by `then`: that is called for a few rows at a time, where it can be as soon
+    /// Writes to `result`, and changes it by `then`, if there is any: that is called for a few rows at a time, where it can be as soon
     /// as they are complete, while they lie in the cache of the thread that made them.
     ///
     /// # Panics
     /// If sizes do not fit.
-    pub fn write_then(&self, result: &mut [f32], then: Then) {
+    pub fn write_then(&self, result: &mut [f32], then: Option<Then>) {
         let also = Also {
-            then: Some(then),
+            then,
             ..Also::default()
         };
         self.compute(result, self.right.matrix.columns, true, also);

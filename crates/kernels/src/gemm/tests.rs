@@ -261,12 +261,13 @@ fn check_changes() {
             *x = changed(place, *x);
         }
         let mut result = vec![0.0; m * n];
-        product.write_then(&mut result, &|first, rows| {
+        let then = |first: usize, rows: &mut [f32]| {
             assert!(first.is_multiple_of(n) && rows.len().is_multiple_of(n), "whole rows");
             for (offset, x) in rows.iter_mut().enumerate() {
                 *x = changed(first + offset, *x);
             }
-        });
+        };
+        product.write_then(&mut result, Some(&then));
         assert!(result == expected, "{m}x{n}x{k}, {}", InstructionSet::detect());
     }
 }

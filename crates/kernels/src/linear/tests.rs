@@ -13,14 +13,7 @@ fn case(rows: [usize; 3], made: &[usize], layouts: [Layout; 3], precision: Preci
     }
     let count = made.len();
     let maps = move |inputs: &Inputs| -> Vec<Linear> {
-        let map = |index| {
-            let (weight, bias) = (inputs.get::<2>(2 * index + 1), inputs.get::<1>(2 * index + 2));
-            let [from, to] = weight.dims();
-            let mut map = LinearConfig::new(from, to).init(&inputs.device);
-            map.weight = parameter(weight);
-            map.bias = Some(parameter(bias));
-            map
-        };
+        let map = |index| inputs.map(2 * index + 1);
         (0..count).map(map).collect()
     };
     Case {

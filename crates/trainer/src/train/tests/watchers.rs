@@ -7,14 +7,20 @@ use ember_data::Progress;
 
 use crate::console::{Console, TrainingStatus};
 
+/// Those who do not look at progress bars.
+macro_rules! no_progress {
+    ($($name:ident)*) => { $(
+        impl Progress for $name {
+            fn begin(&self, _label: &str, _total: Option<u64>) {}
+            fn advance(&self, _units: u64) {}
+            fn finish(&self) {}
+        }
+    )* };
+}
+no_progress!(Silence Reader StopsAfter);
+
 /// A user who says nothing and is told nothing.
 pub struct Silence;
-
-impl Progress for Silence {
-    fn begin(&self, _label: &str, _total: Option<u64>) {}
-    fn advance(&self, _units: u64) {}
-    fn finish(&self) {}
-}
 
 impl Console for Silence {
     fn message(&self, _text: &str) {}
@@ -27,12 +33,6 @@ impl Console for Silence {
 #[derive(Default)]
 pub struct Reader {
     pub said: Mutex<Vec<String>>,
-}
-
-impl Progress for Reader {
-    fn begin(&self, _label: &str, _total: Option<u64>) {}
-    fn advance(&self, _units: u64) {}
-    fn finish(&self) {}
 }
 
 impl Console for Reader {
@@ -89,12 +89,6 @@ impl Console for StopsAt {
 pub struct StopsAfter {
     pub update: u64,
     pub stop: Arc<AtomicBool>,
-}
-
-impl Progress for StopsAfter {
-    fn begin(&self, _label: &str, _total: Option<u64>) {}
-    fn advance(&self, _units: u64) {}
-    fn finish(&self) {}
 }
 
 impl Console for StopsAfter {
