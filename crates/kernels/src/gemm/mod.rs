@@ -157,8 +157,8 @@ impl Product<'_> {
         self.compute(result, right.columns, true, also);
     }
 
-    /// Writes to `result`, and changes it by `then`, if there is any: that is called for a few rows at a time, where it can be as soon
-    /// as they are complete, while they lie in the cache of the thread that made them.
+    /// Writes to `result`, and changes it by `then`, if there is any: that is called for a few rows at a time, where it
+    /// can be as soon as they are complete, while they lie in the cache of the thread that made them.
     ///
     /// # Panics
     /// If sizes do not fit.
