@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 /// What the kernels are run with, from the widest to the plainest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InstructionSet {
+    /// Tile registers for products of bf16 numbers, and what follows.
+    Amx,
     /// 512-bit registers, and products of bf16 numbers.
     Avx512Bf16,
     /// 512-bit registers.
@@ -35,18 +37,24 @@ impl InstructionSet {
 
     /// Whether matrix products can multiply bf16 numbers directly.
     pub fn has_bf16(self) -> bool {
-        self == Self::Avx512Bf16
+        matches!(self, Self::Amx | Self::Avx512Bf16)
+    }
+
+    /// Whether tile registers can be used.
+    pub fn has_amx(self) -> bool {
+        self == Self::Amx
     }
 
     /// Whether 512-bit registers can be used.
     pub fn has_avx512(self) -> bool {
-        matches!(self, Self::Avx512Bf16 | Self::Avx512)
+        self <= Self::Avx512
     }
 }
 
 impl fmt::Display for InstructionSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Amx => "AMX and AVX-512",
             Self::Avx512Bf16 => "AVX-512 with bf16",
             Self::Avx512 => "AVX-512",
             Self::Avx2 => "AVX2",
@@ -64,8 +72,10 @@ fn find() -> InstructionSet {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl");
+    let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
     match (avx512, avx2) {
-        (true, _) if is_x86_feature_detected!("avx512bf16") => InstructionSet::Avx512Bf16,
+        (true, _) if bf16 && crate::gemm::has_amx() => InstructionSet::Amx,
+        (true, _) if bf16 => InstructionSet::Avx512Bf16,
         (true, _) => InstructionSet::Avx512,
         (false, true) => InstructionSet::Avx2,
         (false, false) => InstructionSet::Baseline,
@@ -124,7 +134,7 @@ pub mod limit {
     use super::InstructionSet;
 
     thread_local! {
-        static LIMIT: Cell<InstructionSet> = const { Cell::new(InstructionSet::Avx512Bf16) };
+        static LIMIT: Cell<InstructionSet> = const { Cell::new(InstructionSet::Amx) };
     }
 
     /// The best that this thread may use.

@@ -85,6 +85,7 @@ pub fn numbers(count: usize, seed: usize) -> Vec<f32> {
 pub fn instruction_sets() -> Vec<InstructionSet> {
     let best = InstructionSet::detect();
     let all = [
+        InstructionSet::Amx,
         InstructionSet::Avx512Bf16,
         InstructionSet::Avx512,
         InstructionSet::Avx2,

@@ -1,16 +1,20 @@
 //! Matrix products, which are nine tenths of a training step.
 //!
-//! On CPUs with AVX-512 they are our own ([`avx512`]): operands of fp32, or rounded to bf16 with sums in fp32. On all
-//! others, and for the small ones inside attention, the crate `gemm` multiplies, in fp32.
+//! On CPUs with AVX-512 they are our own ([`tiled`]): operands of fp32, or rounded to bf16 with sums in fp32; with AMX,
+//! too, where the CPU has it. On all others, and for the small ones inside attention, the crate `gemm` multiplies, in
+//! fp32.
 //!
 //! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order.
 
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+mod tiled;
 
 use crate::instructions::InstructionSet;
 use crate::numbers::CHUNK;
 pub use crate::precision::Precision;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use tiled::has_amx;
 
 /// A matrix in memory: element `(i, j)` is `data[i * row_stride + j * column_stride]`.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +99,7 @@ pub struct Right<'a> {
     precision: Precision,
     is_prepared: bool,
     #[cfg(target_arch = "x86_64")]
-    panels: Option<avx512::Panels>,
+    panels: Option<tiled::Strips>,
 }
 
 impl<'a> Right<'a> {
@@ -116,7 +120,8 @@ impl<'a> Right<'a> {
         right.is_prepared = true;
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
-            right.panels = Some(avx512::Panels::of_columns(matrix, right.precision, None));
+            let format = tiled::Format::of(right.precision);
+            right.panels = Some(tiled::Strips::of_columns(matrix, format, None));
         }
         right
     }
@@ -202,7 +207,7 @@ impl Product<'_> {
         assert!(left.columns > 0, "a product over nothing");
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
-            return avx512::multiply(self, result, row_stride, on_all_threads, also);
+            return tiled::multiply(self, result, row_stride, on_all_threads, also);
         }
         if let Some(sums) = also.sums {
             sums.copy_from_slice(&column_sums(right));

@@ -1,9 +1,11 @@
-//! One tile of a result: 24 registers of sums.
+//! Products in 512-bit registers: 24 of them hold a tile of the result.
 
 use std::arch::x86_64::*;
 
-use super::super::Precision;
-use super::{TILE_COLUMNS, TILE_ROWS};
+use super::{TILE_COLUMNS, Target};
+
+/// Rows of a tile.
+pub(super) const ROWS: usize = 12;
 
 /// One tile of the result.
 pub(super) struct Tile {
@@ -13,25 +15,19 @@ pub(super) struct Tile {
     pub row_stride: usize,
     pub step_stride: usize,
     pub right: *const u32,
-    pub to: *mut f32,
-    pub to_stride: usize,
-    /// What is added, null for nothing.
-    pub initial: *const f32,
-    pub initial_stride: usize,
-    /// Columns that the result has, up to 32.
-    pub columns: usize,
+    pub target: Target,
 }
 
 impl Tile {
     /// # Safety
     /// Pointers and strides describe memory that is there, and the machine has the instructions.
-    pub unsafe fn add(&self, rows: usize, precision: Precision) {
+    pub unsafe fn add(&self, is_bf16: bool) {
         macro_rules! rows {
             ($($count:literal)*) => {
-                match (precision, rows) {
-                    $((Precision::Fp32, $count) => unsafe { self.add_fp32::<$count>() },
-                      (Precision::Bf16, $count) => unsafe { self.add_bf16::<$count>() },)*
-                    _ => unreachable!("a tile has up to {TILE_ROWS} rows"),
+                match (is_bf16, self.target.rows) {
+                    $((false, $count) => unsafe { self.add_fp32::<$count>() },
+                      (true, $count) => unsafe { self.add_bf16::<$count>() },)*
+                    _ => unreachable!("a tile has up to {ROWS} rows"),
                 }
             };
         }
@@ -87,19 +83,27 @@ impl Tile {
     #[target_feature(enable = "avx512f")]
     #[inline]
     unsafe fn store<const ROWS: usize>(&self, sums: [[__m512; 2]; ROWS]) {
-        let masks = lane_masks(self.columns);
+        let Target {
+            to,
+            stride,
+            initial,
+            initial_stride,
+            columns,
+            ..
+        } = self.target;
+        let masks = lane_masks(columns);
         for (row, sums) in sums.into_iter().enumerate() {
             for (half, sum) in sums.into_iter().enumerate() {
                 // SAFETY: by the caller; lanes beyond the result's columns are masked.
                 unsafe {
-                    let sum = if self.initial.is_null() {
+                    let sum = if initial.is_null() {
                         sum
                     } else {
-                        let initial = self.initial.wrapping_add(row * self.initial_stride + half * 16);
+                        let initial = initial.wrapping_add(row * initial_stride + half * 16);
                         _mm512_add_ps(sum, _mm512_maskz_loadu_ps(masks[half], initial))
                     };
-                    let to = self.to.wrapping_add(row * self.to_stride + half * 16);
-                    if self.columns == TILE_COLUMNS {
+                    let to = to.wrapping_add(row * stride + half * 16);
+                    if columns == TILE_COLUMNS {
                         _mm512_storeu_ps(to, sum);
                     } else {
                         _mm512_mask_storeu_ps(to, masks[half], sum);

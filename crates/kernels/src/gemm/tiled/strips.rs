@@ -2,50 +2,73 @@
 
 use rayon::prelude::*;
 
-use super::super::{Matrix, Precision, add_rows};
+use super::super::{Matrix, add_rows};
+use super::amx::{self, Parts};
+use super::order::{Format, Order, Side};
 use super::pack::{Lines, Place};
-use super::{DEPTH, SERIAL, TILE_COLUMNS, TILE_ROWS};
-use crate::numbers::uninitialized;
+use super::words::Words;
+use super::SERIAL;
 use crate::shared::Shared;
 
-/// A whole factor, copied in the order in which tiles read it: for every piece of `k`, for every strip of `WIDTH` lanes
-/// (12 rows of a left factor, 32 columns of a right one), `[steps, WIDTH]` words.
-pub struct Strips<const WIDTH: usize> {
-    words: Vec<u32>,
+/// A whole factor, copied in the order in which tiles read it: for every piece of `k`, for every strip of lanes (rows
+/// of a left factor, columns of a right one, as many as a tile has), as many words for each lane as the piece has steps.
+pub struct Strips {
+    words: Words,
     lanes: usize,
-    precision: Precision,
+    order: Order,
 }
-
-/// A right factor.
-pub type Panels = Strips<TILE_COLUMNS>;
 
 /// Numbers of a lane that are summed by themselves, and that one task copies where lanes lie side by side.
 const RANGE: usize = 128;
 /// Strips that one task copies there.
 const STRIPS: usize = 8;
 // Ranges do not straddle pieces, nor two bf16 numbers of a word.
-const _: () = assert!(DEPTH.is_multiple_of(RANGE) && RANGE.is_multiple_of(2));
+const _: () = {
+    let formats = [
+        Format::Fp32,
+        Format::Bf16,
+        Format::Amx(Parts::One),
+        Format::Amx(Parts::Three),
+    ];
+    let mut format = 0;
+    while format < formats.len() {
+        assert!(formats[format].depth().is_multiple_of(RANGE));
+        format += 1;
+    }
+    assert!(RANGE.is_multiple_of(2) && RANGE.is_multiple_of(amx::DEPTH));
+};
 
-impl<const WIDTH: usize> Strips<WIDTH> {
-    /// Copies a factor on all threads. Its lanes are the rows of `lanes`; see [`copied`] for `sums`.
-    pub fn new(lanes: Matrix, precision: Precision, sums: Option<&mut [f32]>) -> Self {
-        let count = lanes.rows.div_ceil(WIDTH);
-        let mut words: Vec<u32> = uninitialized(count * WIDTH * steps(lanes.columns, precision));
+impl Strips {
+    /// Copies a left factor on all threads.
+    pub fn of_rows(matrix: Matrix, format: Format) -> Self {
+        let side = Side::Left;
+        Self::new(matrix, Order { side, format }, None)
+    }
+
+    /// Copies a right factor on all threads; see [`copied`] for `sums`.
+    pub fn of_columns(matrix: Matrix, format: Format, sums: Option<&mut [f32]>) -> Self {
+        let side = Side::Right;
+        Self::new(matrix.t(), Order { side, format }, sums)
+    }
+
+    /// Its lanes are the rows of `lanes`.
+    fn new(lanes: Matrix, order: Order, sums: Option<&mut [f32]>) -> Self {
+        let all = lanes.rows.next_multiple_of(order.width());
+        let mut words = Words::new(all * order.steps(lanes.columns));
         let to = Shared::new(&mut words);
         // The sums of each range, `[ranges, lanes]`.
         let is_summed = sums.is_some();
         let ranges = if is_summed { lanes.columns.div_ceil(RANGE) } else { 0 };
         let mut partial = vec![0.0; ranges * lanes.rows];
         let partial_to = Shared::new(&mut partial);
-        tasks::<WIDTH>(lanes, precision).into_par_iter().for_each(|task| {
+        tasks(lanes, order).into_par_iter().for_each(|task| {
             let [first, last] = task.lanes;
-            let before =
-                steps(task.piece.start, precision) * count * WIDTH + first * steps(task.piece.depth, precision);
+            let before = order.steps(task.piece.start) * all + first * order.steps(task.piece.depth);
             // SAFETY: tasks have lanes or ranges of their own.
             unsafe {
                 let row = task.range.start / RANGE * lanes.rows;
                 let sums = is_summed.then(|| partial_to.part(row + first, last - first));
-                task.copy::<WIDTH>(lanes, precision, to.at(before), sums);
+                task.copy(lanes, order, to.at(before), sums);
             }
         });
         if let Some(sums) = sums {
@@ -55,21 +78,19 @@ impl<const WIDTH: usize> Strips<WIDTH> {
         Self {
             words,
             lanes: lanes.rows,
-            precision,
+            order,
         }
+    }
+
+    /// How it is to be multiplied.
+    pub fn format(&self) -> Format {
+        self.order.format
     }
 
     /// The strips of a piece from the one that begins at `lane`.
     pub(super) fn of(&self, piece: Piece, lane: usize) -> &[u32] {
-        let before = steps(piece.start, self.precision) * self.lanes.next_multiple_of(WIDTH);
-        &self.words[before + lane * steps(piece.depth, self.precision)..]
-    }
-}
-
-impl Panels {
-    /// Copies a right factor on all threads; see [`copied`] for `sums`.
-    pub fn of_columns(matrix: Matrix, precision: Precision, sums: Option<&mut [f32]>) -> Self {
-        Self::new(matrix.t(), precision, sums)
+        let before = self.order.steps(piece.start) * self.lanes.next_multiple_of(self.order.width());
+        &self.words[before + lane * self.order.steps(piece.depth)..]
     }
 }
 
@@ -83,18 +104,19 @@ struct Task {
 }
 
 /// The tasks that share the copy of a factor.
-fn tasks<const WIDTH: usize>(lanes: Matrix, precision: Precision) -> Vec<Task> {
-    let is_split = is_split::<WIDTH>(lanes, precision);
+fn tasks(lanes: Matrix, order: Order) -> Vec<Task> {
+    let is_split = is_split(lanes, order);
+    let width = order.width();
     let mut tasks = Vec::new();
-    for piece in Piece::all(lanes.columns) {
+    for piece in Piece::all(lanes.columns, order.format) {
         // Enough work for a task to be worth its start.
         let strips = match is_split {
             true => STRIPS,
-            false => (SERIAL / 16 / (WIDTH * steps(piece.depth, precision))).max(1),
+            false => (SERIAL / 16 / (width * order.steps(piece.depth))).max(1),
         };
         for range in piece.ranges(is_split) {
-            tasks.extend((0..lanes.rows).step_by(strips * WIDTH).map(|first| Task {
-                lanes: [first, lanes.rows.min(first + strips * WIDTH)],
+            tasks.extend((0..lanes.rows).step_by(strips * width).map(|first| Task {
+                lanes: [first, lanes.rows.min(first + strips * width)],
                 piece,
                 range,
             }));
@@ -104,8 +126,8 @@ fn tasks<const WIDTH: usize>(lanes: Matrix, precision: Precision) -> Vec<Task> {
 }
 
 /// Whether the numbers of a lane are copied range by range: where lanes lie side by side.
-fn is_split<const WIDTH: usize>(lanes: Matrix, precision: Precision) -> bool {
-    let rows_stay = precision == Precision::Bf16 && lanes.column_stride == 1 && WIDTH == TILE_ROWS;
+fn is_split(lanes: Matrix, order: Order) -> bool {
+    let rows_stay = order.format == Format::Bf16 && lanes.column_stride == 1 && order.side == Side::Left;
     lanes.row_stride == 1 && !rows_stay
 }
 
@@ -114,13 +136,7 @@ impl Task {
     ///
     /// # Safety
     /// The strips' words are there, those of this range are nobody else's, and the machine has the instructions.
-    unsafe fn copy<const WIDTH: usize>(
-        &self,
-        lanes: Matrix,
-        precision: Precision,
-        to: *mut u32,
-        sums: Option<&mut [f32]>,
-    ) {
+    unsafe fn copy(&self, lanes: Matrix, order: Order, to: *mut u32, sums: Option<&mut [f32]>) {
         let Self {
             lanes: [first, last],
             piece,
@@ -136,10 +152,10 @@ impl Task {
         // SAFETY: by the caller.
         unsafe {
             let place = Place {
-                first: to.add(steps(range.start - piece.start, precision) * WIDTH),
-                strip_stride: WIDTH * steps(piece.depth, precision),
+                first: to.add(order.steps(range.start - piece.start) * order.width()),
+                strip_stride: order.width() * order.steps(piece.depth),
             };
-            lines.pack::<WIDTH>(precision, place, sums);
+            lines.pack(order, place, sums);
         }
     }
 }
@@ -147,22 +163,22 @@ impl Task {
 /// The strips of a piece for some lanes, copied to `words` on this thread.
 ///
 /// The sum of each lane's numbers is added to `sums`, if there are any; lanes must lie side by side.
-pub(super) fn copied<'a, const WIDTH: usize>(
+pub(super) fn copied<'a>(
     lanes: Matrix,
     piece: Piece,
     [first, last]: [usize; 2],
-    precision: Precision,
-    words: &'a mut Vec<u32>,
+    order: Order,
+    words: &'a mut Words,
     mut sums: Option<&mut [f32]>,
 ) -> &'a [u32] {
-    let size = (last - first).next_multiple_of(WIDTH) * steps(piece.depth, precision);
+    let size = (last - first).next_multiple_of(order.width()) * order.steps(piece.depth);
     if words.is_empty() {
         // The first piece is the largest.
-        *words = uninitialized(size);
+        *words = Words::new(size);
     }
     let words = &mut words[..size];
     let mut partial = Vec::new();
-    for range in piece.ranges(is_split::<WIDTH>(lanes, precision)) {
+    for range in piece.ranges(is_split(lanes, order)) {
         let task = Task {
             lanes: [first, last],
             piece,
@@ -174,7 +190,7 @@ pub(super) fn copied<'a, const WIDTH: usize>(
             &mut partial[..]
         });
         // SAFETY: the words were counted; the instructions were found before.
-        unsafe { task.copy::<WIDTH>(lanes, precision, words.as_mut_ptr(), range_sums) };
+        unsafe { task.copy(lanes, order, words.as_mut_ptr(), range_sums) };
         if let Some(sums) = &mut sums {
             add_rows(&partial, sums);
         }
@@ -190,11 +206,11 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// The pieces of `0..k`, all of [`DEPTH`] but the last.
-    pub fn all(k: usize) -> impl Iterator<Item = Self> {
-        (0..k).step_by(DEPTH).map(move |start| Self {
+    /// The pieces of `0..k`, all of the format's depth but the last.
+    pub fn all(k: usize, format: Format) -> impl Iterator<Item = Self> {
+        (0..k).step_by(format.depth()).map(move |start| Self {
             start,
-            depth: DEPTH.min(k - start),
+            depth: format.depth().min(k - start),
         })
     }
 
@@ -205,13 +221,5 @@ impl Piece {
             start: self.start + begin,
             depth: most.min(self.depth - begin),
         })
-    }
-}
-
-/// Steps of a piece of `k`.
-pub(super) fn steps(depth: usize, precision: Precision) -> usize {
-    match precision {
-        Precision::Fp32 => depth,
-        Precision::Bf16 => depth.div_ceil(2),
     }
 }

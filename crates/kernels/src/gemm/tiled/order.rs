@@ -1,0 +1,85 @@
+//! What a copy of a factor holds, and in which order.
+
+use super::amx;
+use crate::gemm::Precision;
+use crate::instructions::InstructionSet;
+
+/// How a product is computed; what the words of its factors are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// In 512-bit registers. A word is an fp32 number.
+    Fp32,
+    /// In 512-bit registers. A word is two bf16 numbers that follow each other along `k`.
+    Bf16,
+    /// In tile registers: see [`amx`].
+    Amx(amx::Parts),
+}
+
+impl Format {
+    /// The fastest one of this machine.
+    pub fn of(precision: Precision) -> Self {
+        match (InstructionSet::detect().has_amx(), precision) {
+            (true, Precision::Fp32) => Self::Amx(amx::Parts::Three),
+            (true, Precision::Bf16) => Self::Amx(amx::Parts::One),
+            (false, Precision::Fp32) => Self::Fp32,
+            (false, Precision::Bf16) => Self::Bf16,
+        }
+    }
+
+    /// How far `k` runs before a tile is stored.
+    pub const fn depth(self) -> usize {
+        match self {
+            // A panel takes 64 KiB in fp32, 32 KiB in bf16.
+            Self::Fp32 | Self::Bf16 | Self::Amx(amx::Parts::One) => 512,
+            Self::Amx(amx::Parts::Three) => 256,
+        }
+    }
+
+    /// Words of a lane, for `depth` of its numbers.
+    pub const fn steps(self, depth: usize) -> usize {
+        match self {
+            Self::Fp32 => depth,
+            Self::Bf16 => depth.div_ceil(2),
+            Self::Amx(parts) => depth.div_ceil(amx::DEPTH) * (amx::DEPTH / 2) * parts.count(),
+        }
+    }
+
+    /// Rows of a tile of the result; see [`super::TILE_COLUMNS`].
+    pub const fn tile_rows(self) -> usize {
+        match self {
+            Self::Fp32 | Self::Bf16 => super::registers::ROWS,
+            Self::Amx(_) => amx::SIDE,
+        }
+    }
+}
+
+/// Which factor is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Its lanes are its rows.
+    Left,
+    /// Its lanes are its columns.
+    Right,
+}
+
+/// How a factor is copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    pub side: Side,
+    pub format: Format,
+}
+
+impl Order {
+    /// Lanes of a strip: rows or columns of a tile.
+    pub const fn width(self) -> usize {
+        match self.side {
+            Side::Left => self.format.tile_rows(),
+            Side::Right => super::TILE_COLUMNS,
+        }
+    }
+
+    /// See [`Format::steps`].
+    pub const fn steps(self, depth: usize) -> usize {
+        self.format.steps(depth)
+    }
+}
