@@ -158,9 +158,10 @@ impl Registers {
             true => (ZEROS.as_ptr().cast(), 0),
             false => (target.initial, target.initial_stride),
         };
-        /// Registers 0 to 3 are the sums, 4 and 5 hold rows of the left factor, 6 and 7 columns of the right one.
+        /// Registers 0 to 3 are the sums, 4 and 5 hold rows of the left factor, 6 and 7 columns of the right one; `bytes`
+        /// are those of a block.
         macro_rules! tile {
-            ($bytes:literal, [$($step:expr),* $(,)?]) => {
+            ($bytes:literal, $($step:expr),* $(,)?) => {
                 asm!(
                     "tileloadd tmm0, [{initial} + 1*{initial_stride}]",
                     "tileloadd tmm1, [{initial} + 1*{initial_stride} + 64]",
@@ -192,50 +193,59 @@ impl Registers {
                 )
             };
         }
-        macro_rules! left {
-            ($part:literal, $other_lanes:literal) => {
+        // Each load stands right before what needs it, so that multiplying goes on meanwhile. An argument is where the
+        // first sixteen lanes lie within a block, then where the others do.
+        macro_rules! both {
+            ($left:literal, $left_other:literal, $right:literal, $right_other:literal) => {
                 concat!(
-                    "tileloadd tmm4, [{left} + 1*{row} + ", $part, "]\n",
-                    "tileloadd tmm5, [{left} + 1*{row} + ", $other_lanes, " + ", $part, "]",
+                    "tileloadd tmm4, [{left} + 1*{row} + ", $left, "]\n",
+                    "tileloadd tmm6, [{right} + 1*{row} + ", $right, "]\n",
+                    "tdpbf16ps tmm0, tmm4, tmm6\n",
+                    "tileloadd tmm7, [{right} + 1*{row} + ", $right_other, "]\n",
+                    "tdpbf16ps tmm1, tmm4, tmm7\n",
+                    "tileloadd tmm5, [{left} + 1*{row} + ", $left_other, "]\n",
+                    "tdpbf16ps tmm2, tmm5, tmm6\n",
+                    "tdpbf16ps tmm3, tmm5, tmm7\n",
+                )
+            };
+        }
+        macro_rules! left {
+            ($left:literal, $left_other:literal) => {
+                concat!(
+                    "tileloadd tmm4, [{left} + 1*{row} + ", $left, "]\n",
+                    "tdpbf16ps tmm0, tmm4, tmm6\n",
+                    "tdpbf16ps tmm1, tmm4, tmm7\n",
+                    "tileloadd tmm5, [{left} + 1*{row} + ", $left_other, "]\n",
+                    "tdpbf16ps tmm2, tmm5, tmm6\n",
+                    "tdpbf16ps tmm3, tmm5, tmm7\n",
                 )
             };
         }
         macro_rules! right {
-            ($part:literal, $other_lanes:literal) => {
+            ($right:literal, $right_other:literal) => {
                 concat!(
-                    "tileloadd tmm6, [{right} + 1*{row} + ", $part, "]\n",
-                    "tileloadd tmm7, [{right} + 1*{row} + ", $other_lanes, " + ", $part, "]",
+                    "tileloadd tmm6, [{right} + 1*{row} + ", $right, "]\n",
+                    "tdpbf16ps tmm0, tmm4, tmm6\n",
+                    "tdpbf16ps tmm2, tmm5, tmm6\n",
+                    "tileloadd tmm7, [{right} + 1*{row} + ", $right_other, "]\n",
+                    "tdpbf16ps tmm1, tmm4, tmm7\n",
+                    "tdpbf16ps tmm3, tmm5, tmm7\n",
                 )
-            };
-        }
-        macro_rules! add {
-            () => {
-                "tdpbf16ps tmm0, tmm4, tmm6\ntdpbf16ps tmm1, tmm4, tmm7\n\
-                 tdpbf16ps tmm2, tmm5, tmm6\ntdpbf16ps tmm3, tmm5, tmm7"
             };
         }
         // SAFETY: by the caller; the registers are configured, and there is at least one block.
         unsafe {
             match parts {
-                Parts::One => tile!("2048", [left!("0", "1024"), right!("0", "1024"), add!()]),
-                // Each step but the first changes one side: parts 1 3, 1 2, 2 2, 2 1, 1 1, 3 1.
+                Parts::One => tile!("2048", both!("0", "1024", "0", "1024")),
+                // Parts 1 and 3, then 1 2, 2 2, 2 1, 1 1 and 3 1: each step changes one side.
                 Parts::Three => tile!(
                     "6144",
-                    [
-                        left!("0", "3072"),
-                        right!("2048", "3072"),
-                        add!(),
-                        right!("1024", "3072"),
-                        add!(),
-                        left!("1024", "3072"),
-                        add!(),
-                        right!("0", "3072"),
-                        add!(),
-                        left!("0", "3072"),
-                        add!(),
-                        left!("2048", "3072"),
-                        add!(),
-                    ]
+                    both!("0", "3072", "2048", "5120"),
+                    right!("1024", "4096"),
+                    left!("1024", "4096"),
+                    right!("0", "3072"),
+                    left!("0", "3072"),
+                    left!("2048", "5120"),
                 ),
             }
         }

@@ -123,18 +123,28 @@ impl Tile {
     unsafe fn write<const PARTS: usize, const IS_TURNED: bool>(&self, to: *mut u32, sums: Option<&mut [f32]>) {
         // SAFETY: by the caller; masked sums are not touched.
         unsafe {
+            if IS_TURNED && PARTS == 1 {
+                // Half as many words as numbers are to be turned.
+                let mut words = [_mm512_setzero_si512(); REGISTER];
+                for (number, words) in words.iter_mut().enumerate() {
+                    *words = pairs(self.line(0, number), self.line(1, number));
+                }
+                for (row, words) in transposed(words).into_iter().enumerate() {
+                    _mm512_store_si512(to.wrapping_add(row * REGISTER).cast(), words);
+                }
+                return;
+            }
             if IS_TURNED {
                 let square = |square: usize| {
                     let mut lines = [_mm512_setzero_si512(); REGISTER];
                     for (number, line) in lines.iter_mut().enumerate() {
                         *line = _mm512_castps_si512(self.line(square, number));
                     }
-                    transposed(lines)
+                    transposed(lines).map(|row| _mm512_castsi512_ps(row))
                 };
                 let [low, high] = [square(0), square(1)];
                 for row in 0..REGISTER {
-                    let numbers = [low[row], high[row]].map(|row| _mm512_castsi512_ps(row));
-                    write_row::<PARTS>(numbers, to.wrapping_add(row * REGISTER));
+                    write_row::<PARTS>([low[row], high[row]], to.wrapping_add(row * REGISTER));
                 }
                 return;
             }
@@ -161,7 +171,7 @@ unsafe fn write_row<const PARTS: usize>([low, high]: [__m512; 2], to: *mut u32) 
     // SAFETY: by the caller.
     let store = |part: usize, words| unsafe { _mm512_store_si512(to.wrapping_add(part * BLOCK).cast(), words) };
     if PARTS == 1 {
-        return store(0, _mm512_or_si512(rounded(low), _mm512_slli_epi32::<16>(rounded(high))));
+        return store(0, pairs(low, high));
     }
     let mut rest = [low, high];
     for part in 0..PARTS {
@@ -174,4 +184,11 @@ unsafe fn write_row<const PARTS: usize>([low, high]: [__m512; 2], to: *mut u32) 
         let digits = [low, high].map(|rest| _mm512_castsi512_ps(_mm512_and_si512(rest, kept)));
         rest = [_mm512_sub_ps(rest[0], digits[0]), _mm512_sub_ps(rest[1], digits[1])];
     }
+}
+
+/// Words of rounded numbers.
+#[target_feature(enable = "avx512f,avx512bf16,avx512bw,avx512vl")]
+#[inline]
+fn pairs(low: __m512, high: __m512) -> __m512i {
+    _mm512_or_si512(rounded(low), _mm512_slli_epi32::<16>(rounded(high)))
 }
