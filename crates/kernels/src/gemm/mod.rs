@@ -219,6 +219,17 @@ impl Product<'_> {
     }
 }
 
+/// Rows that products of our own compute at a time; nothing where they are the crate `gemm`'s, which rounds a single row
+/// otherwise than several.
+pub fn tile_rows() -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    if InstructionSet::detect().has_avx512() {
+        // The same in fp32 and bf16.
+        return Some(tiled::Format::of(Precision::Fp32).tile_rows());
+    }
+    None
+}
+
 /// Changes a few rows of a result: the place of their first number in it, and the rows.
 pub type Then<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
 

@@ -2,12 +2,18 @@ use super::*;
 use crate::instructions::InstructionSet;
 use crate::testing::{instruction_sets, numbers, pool};
 
+fn on_every_instruction_set(check: impl Fn() + Sync) {
+    for set in instruction_sets() {
+        pool(2, set).install(&check);
+    }
+}
+
 fn at(matrix: Matrix, row: usize, column: usize) -> f64 {
     f64::from(matrix.data[row * matrix.row_stride + column * matrix.column_stride])
 }
 
-/// Shapes that are multiples of nothing, of tiles, of the depth, and one.
-const SHAPES: [[usize; 3]; 12] = [
+/// Shapes that are multiples of nothing, of tiles, of the depth, and one; few rows, and one more than few.
+const SHAPES: [[usize; 3]; 14] = [
     [1, 1, 1],
     [1, 32, 7],
     [12, 32, 256],
@@ -20,6 +26,8 @@ const SHAPES: [[usize; 3]; 12] = [
     [7, 640, 640],
     [333, 16, 48],
     [64, 65, 15],
+    [24, 96, 600],
+    [25, 96, 600],
 ];
 
 /// Both factors, each as it is and transposed in memory.
@@ -69,7 +77,8 @@ fn check(precision: Precision, tolerance: f64) {
                         let found = f64::from(result[row * n + column]);
                         assert!(
                             (found - expected).abs() < tolerance * (k as f64).sqrt(),
-                            "{m}x{n}x{k} {a_turned} {b_turned} {start:?} at {row},{column}: {found} instead of {expected}"
+                            "{}, {m}x{n}x{k} {a_turned} {b_turned} {start:?} at {row},{column}: {found} instead of {expected}",
+                            InstructionSet::detect()
                         );
                     }
                 }
@@ -81,18 +90,22 @@ fn check(precision: Precision, tolerance: f64) {
 /// The last digit of a sum is worth up to 2e-6 where these sums reach 20.
 #[test]
 fn products_in_fp32() {
-    check(Precision::Fp32, 2e-6);
+    on_every_instruction_set(|| check(Precision::Fp32, 2e-6));
 }
 
 /// Each operand is off by up to 2^-8 of itself, up or down.
 #[test]
 fn products_in_bf16() {
-    check(Precision::Bf16, 4e-3);
+    on_every_instruction_set(|| check(Precision::Bf16, 4e-3));
 }
 
 /// Whole numbers up to 256 are bf16 numbers, so that nothing is rounded.
 #[test]
 fn bf16_products_of_small_whole_numbers_are_exact() {
+    on_every_instruction_set(check_whole_numbers);
+}
+
+fn check_whole_numbers() {
     let whole = |count: usize, step: usize| (0..count).map(|i| ((i * step) % 31) as f32 - 15.0).collect::<Vec<_>>();
     let [m, n, k] = [29, 70, 301];
     let (a, b) = (whole(m * k, 7), whole(k * n, 11));
@@ -110,15 +123,78 @@ fn bf16_products_of_small_whole_numbers_are_exact() {
     assert_eq!(product(Precision::Bf16), product(Precision::Fp32));
 }
 
+/// One product each, so that nothing but its own digits counts: all 24 of a number are multiplied, whatever its size.
+#[test]
+fn products_keep_the_digits_of_fp32() {
+    on_every_instruction_set(|| {
+        let [m, n] = [61, 90];
+        let scaled = |count, seed, power: i32| -> Vec<f32> {
+            let scale = |(i, x): (usize, f32)| x * 2f32.powi((i % 61) as i32 * power - 30 * power);
+            numbers(count, seed).into_iter().enumerate().map(scale).collect()
+        };
+        let (a, b) = (scaled(m, 1, 1), scaled(n, 2, -2));
+        let mut result = vec![0.0; m * n];
+        let right = Right::new(Matrix::new(&b, [1, n]), Precision::Fp32);
+        Product {
+            left: Matrix::new(&a, [m, 1]),
+            right: &right,
+            start: Start::Zero,
+        }
+        .write(&mut result);
+        for (place, found) in result.into_iter().enumerate() {
+            let expected = f64::from(a[place / n]) * f64::from(b[place % n]);
+            assert!(
+                (f64::from(found) - expected).abs() <= 1.5e-7 * expected.abs(),
+                "{}: {found:e} instead of {expected:e}",
+                InstructionSet::detect()
+            );
+        }
+    });
+}
+
+/// An update whose numbers have left their range is to be seen as such.
+#[test]
+fn what_is_not_finite_does_not_become_finite() {
+    on_every_instruction_set(|| {
+        let [m, n, k] = [40, 64, 70];
+        for (precision, wrong) in [
+            (Precision::Fp32, f32::NAN),
+            (Precision::Fp32, f32::INFINITY),
+            (Precision::Bf16, f32::NAN),
+            (Precision::Bf16, f32::NEG_INFINITY),
+        ] {
+            let (mut a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+            a[33 * k + 47] = wrong;
+            let mut result = vec![0.0; m * n];
+            Product {
+                left: Matrix::new(&a, [m, k]),
+                right: &Right::new(Matrix::new(&b, [k, n]), precision),
+                start: Start::Zero,
+            }
+            .write(&mut result);
+            for (row, numbers) in result.chunks(n).enumerate() {
+                assert!(
+                    numbers.iter().all(|x| x.is_finite() == (row != 33)),
+                    "{}, {precision:?}, {wrong}, row {row}",
+                    InstructionSet::detect()
+                );
+            }
+        }
+    });
+}
+
 #[test]
 fn the_number_of_threads_changes_no_bit() {
+    instruction_sets().into_iter().for_each(check_threads);
+}
+
+fn check_threads(set: InstructionSet) {
     // The right factor is copied by all threads together, then by each for itself.
     for [m, n, k] in [[301, 257, 700], [257, 301, 700]] {
         let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
         for precision in [Precision::Fp32, Precision::Bf16] {
             let product = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| {
+                pool(threads, set).install(|| {
                     let [mut result, mut sums] = [vec![0.0; m * n], vec![0.0; n]];
                     let right = Right::new(Matrix::new(&b, [k, n]), precision);
                     Product {
@@ -138,9 +214,7 @@ fn the_number_of_threads_changes_no_bit() {
 /// Columns are summed in any shape, of rows that lie apart as well, and the product is what it is without them.
 #[test]
 fn sums_come_with_the_product() {
-    for set in instruction_sets() {
-        pool(2, set).install(check_sums);
-    }
+    on_every_instruction_set(check_sums);
 }
 
 fn check_sums() {
@@ -240,9 +314,7 @@ fn small_products_with_strides() {
 /// Every row is changed once, whoever made it, and told its place.
 #[test]
 fn results_are_changed_when_they_are_complete() {
-    for set in instruction_sets() {
-        pool(2, set).install(check_changes);
-    }
+    on_every_instruction_set(check_changes);
 }
 
 fn check_changes() {

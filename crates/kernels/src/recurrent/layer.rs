@@ -8,8 +8,7 @@ use rayon::prelude::*;
 use super::cells::{elman, elman_backward, gru, gru_backward, lstm, lstm_backward};
 use super::{Cell, RecurrentRule};
 use crate::cpu::Cpu;
-use crate::gemm::{Matrix, Product, Right, Start};
-use crate::instructions::InstructionSet;
+use crate::gemm::{Matrix, Product, Right, Start, tile_rows};
 use crate::numbers::{chunks_or_empty, uninitialized};
 
 /// A layer and the state it starts from.
@@ -79,10 +78,9 @@ impl<B: Cpu> Layer<B> {
     /// Sentences that a task takes at a time: whole tiles of a product, as many tasks as threads. Other products
     /// than our own round a single row otherwise than several, so that the number of threads must have no say there.
     fn block(&self) -> usize {
-        if InstructionSet::detect().has_avx512() {
-            self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(12)
-        } else {
-            24
+        match tile_rows() {
+            Some(rows) => self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(rows),
+            None => 24,
         }
     }
 

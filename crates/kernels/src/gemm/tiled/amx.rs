@@ -13,8 +13,8 @@
 
 use std::arch::asm;
 
-use super::{Target, TILE_COLUMNS};
 use super::words::Line;
+use super::{TILE_COLUMNS, Target};
 
 /// Rows and columns of a tile of the result.
 pub(super) const SIDE: usize = 32;
@@ -143,7 +143,10 @@ impl Registers {
             self.whole(left, right, blocks, parts, &whole);
             for row in 0..target.rows {
                 let from = whole.to.add(row * SIDE);
-                target.to.add(row * target.stride).copy_from_nonoverlapping(from, target.columns);
+                target
+                    .to
+                    .add(row * target.stride)
+                    .copy_from_nonoverlapping(from, target.columns);
             }
         }
     }
@@ -198,12 +201,20 @@ impl Registers {
         macro_rules! both {
             ($left:literal, $left_other:literal, $right:literal, $right_other:literal) => {
                 concat!(
-                    "tileloadd tmm4, [{left} + 1*{row} + ", $left, "]\n",
-                    "tileloadd tmm6, [{right} + 1*{row} + ", $right, "]\n",
+                    "tileloadd tmm4, [{left} + 1*{row} + ",
+                    $left,
+                    "]\n",
+                    "tileloadd tmm6, [{right} + 1*{row} + ",
+                    $right,
+                    "]\n",
                     "tdpbf16ps tmm0, tmm4, tmm6\n",
-                    "tileloadd tmm7, [{right} + 1*{row} + ", $right_other, "]\n",
+                    "tileloadd tmm7, [{right} + 1*{row} + ",
+                    $right_other,
+                    "]\n",
                     "tdpbf16ps tmm1, tmm4, tmm7\n",
-                    "tileloadd tmm5, [{left} + 1*{row} + ", $left_other, "]\n",
+                    "tileloadd tmm5, [{left} + 1*{row} + ",
+                    $left_other,
+                    "]\n",
                     "tdpbf16ps tmm2, tmm5, tmm6\n",
                     "tdpbf16ps tmm3, tmm5, tmm7\n",
                 )
@@ -212,10 +223,14 @@ impl Registers {
         macro_rules! left {
             ($left:literal, $left_other:literal) => {
                 concat!(
-                    "tileloadd tmm4, [{left} + 1*{row} + ", $left, "]\n",
+                    "tileloadd tmm4, [{left} + 1*{row} + ",
+                    $left,
+                    "]\n",
                     "tdpbf16ps tmm0, tmm4, tmm6\n",
                     "tdpbf16ps tmm1, tmm4, tmm7\n",
-                    "tileloadd tmm5, [{left} + 1*{row} + ", $left_other, "]\n",
+                    "tileloadd tmm5, [{left} + 1*{row} + ",
+                    $left_other,
+                    "]\n",
                     "tdpbf16ps tmm2, tmm5, tmm6\n",
                     "tdpbf16ps tmm3, tmm5, tmm7\n",
                 )
@@ -224,10 +239,14 @@ impl Registers {
         macro_rules! right {
             ($right:literal, $right_other:literal) => {
                 concat!(
-                    "tileloadd tmm6, [{right} + 1*{row} + ", $right, "]\n",
+                    "tileloadd tmm6, [{right} + 1*{row} + ",
+                    $right,
+                    "]\n",
                     "tdpbf16ps tmm0, tmm4, tmm6\n",
                     "tdpbf16ps tmm2, tmm5, tmm6\n",
-                    "tileloadd tmm7, [{right} + 1*{row} + ", $right_other, "]\n",
+                    "tileloadd tmm7, [{right} + 1*{row} + ",
+                    $right_other,
+                    "]\n",
                     "tdpbf16ps tmm1, tmm4, tmm7\n",
                     "tdpbf16ps tmm3, tmm5, tmm7\n",
                 )

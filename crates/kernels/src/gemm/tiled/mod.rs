@@ -5,7 +5,8 @@
 //! work is cut into pieces, so that what a tile reads stays in the first cache:
 //!
 //! ```text
-//! panel   a piece of the right factor for the columns of a tile, copied as [steps, columns] words
+//! panel   a piece of the right factor for the columns of a tile, copied as [steps, columns] words; few rows read it where
+//!         it is
 //! strip   a piece of the left factor for its rows, read where it is or copied as [rows, steps] or [steps, rows] words
 //! ```
 //!
@@ -21,7 +22,7 @@ mod words;
 
 use rayon::prelude::*;
 
-use self::order::{Order, Side};
+use self::order::{FEW_ROWS, Order, Side};
 use self::strips::{Piece, copied};
 use self::words::Words;
 use super::{Also, Matrix, Product, Start, change_rows};
@@ -51,7 +52,7 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     let (left, right) = (product.left, product.right.matrix);
     let format = match &product.right.panels {
         Some(panels) => panels.format(),
-        None => Format::of(product.right.precision),
+        None => Format::of_rows(product.right.precision, left.rows),
     };
     let Also { mut sums, then } = also;
     let by_rows = left.rows >= right.columns;
@@ -59,10 +60,16 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     // Where rows are contiguous along k, fp32 numbers are read where they are.
     let by_row = left.column_stride == 1;
     let in_place = format == Format::Fp32 && by_row;
+    let right_in_place = format == Format::Fp32
+        && left.rows <= FEW_ROWS
+        && right.column_stride == 1
+        && right.columns.is_multiple_of(TILE_COLUMNS)
+        && product.right.panels.is_none()
+        && sums.is_none();
     let fresh;
     let right_panels = match &product.right.panels {
         Some(panels) => Some(panels),
-        None if is_shared && by_rows => {
+        None if is_shared && by_rows && !right_in_place => {
             fresh = Strips::of_columns(right, format, sums.take());
             Some(&fresh)
         }
@@ -78,6 +85,7 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
         start: product.start,
         by_row,
         in_place,
+        right_in_place,
         left_strips: (is_shared && !in_place && !by_rows).then(|| Strips::of_rows(left, format)),
         right_panels,
         sums: sums.map(Shared::new),
@@ -137,6 +145,8 @@ struct Job<'a> {
     by_row: bool,
     /// Whether tiles read the left factor where it is.
     in_place: bool,
+    /// Whether they read the right factor where it is.
+    right_in_place: bool,
     /// The left factor, if all tasks share a copy of it.
     left_strips: Option<Strips>,
     /// The right factor, if all tasks share a copy of it.
@@ -170,6 +180,7 @@ impl Job<'_> {
                 None => copied(self.left, piece, part.rows, left_order, &mut left_copy, None),
             };
             let right = match self.right_panels {
+                _ if self.right_in_place => &[],
                 Some(panels) => panels.of(piece, part.columns[0]),
                 None => {
                     let [first, last] = part.columns;
@@ -187,7 +198,10 @@ impl Job<'_> {
         let steps = self.format.steps(piece.depth);
         let tile_rows = self.format.tile_rows();
         for column in (part.columns[0]..part.columns[1]).step_by(TILE_COLUMNS) {
-            let panel = &right[(column - part.columns[0]) * steps..][..TILE_COLUMNS * steps];
+            let panel = match self.right_in_place {
+                true => &[],
+                false => &right[(column - part.columns[0]) * steps..][..TILE_COLUMNS * steps],
+            };
             for row in (part.rows[0]..part.rows[1]).step_by(tile_rows) {
                 let target = self.target(piece, row, column, tile_rows.min(part.rows[1] - row));
                 let strip = match self.in_place {
@@ -201,7 +215,9 @@ impl Job<'_> {
                         (Format::Amx(parts), Some(amx)) => {
                             amx.multiply(strip, panel, piece.depth.div_ceil(amx::DEPTH), parts, &target);
                         }
-                        _ => self.tile(piece, row, strip, panel, target).add(self.format == Format::Bf16),
+                        _ => self
+                            .tile(piece, [row, column], strip, panel, target)
+                            .add(self.format == Format::Bf16),
                     }
                 }
             }
@@ -227,8 +243,16 @@ impl Job<'_> {
         }
     }
 
-    /// A tile in 512-bit registers. The strip is not used where the left factor is read where it is.
-    fn tile(&self, piece: Piece, row: usize, strip: &[u32], panel: &[u32], target: Target) -> registers::Tile {
+    /// A tile in 512-bit registers. The strip is not used where the left factor is read where it is, the panel where the
+    /// right one is.
+    fn tile(
+        &self,
+        piece: Piece,
+        [row, column]: [usize; 2],
+        strip: &[u32],
+        panel: &[u32],
+        target: Target,
+    ) -> registers::Tile {
         let steps = self.format.steps(piece.depth);
         let (left, row_stride, step_stride) = if self.in_place {
             let numbers = &self.left.data[row * self.left.row_stride + piece.start..];
@@ -238,12 +262,20 @@ impl Job<'_> {
             let (row_stride, step_stride) = if self.by_row { (steps, 1) } else { (1, registers::ROWS) };
             (strip.as_ptr(), row_stride, step_stride)
         };
+        let (right, right_stride) = if self.right_in_place {
+            let numbers = &self.right.data[piece.start * self.right.row_stride + column..];
+            assert!((piece.depth - 1) * self.right.row_stride + TILE_COLUMNS <= numbers.len());
+            (numbers.as_ptr().cast(), self.right.row_stride)
+        } else {
+            (panel.as_ptr(), TILE_COLUMNS)
+        };
         registers::Tile {
             steps,
             left,
             row_stride,
             step_stride,
-            right: panel.as_ptr(),
+            right,
+            right_stride,
             target,
         }
     }

@@ -1,8 +1,11 @@
 //! What a copy of a factor holds, and in which order.
 
-use super::amx;
+use super::{amx, registers};
 use crate::gemm::Precision;
 use crate::instructions::InstructionSet;
+
+/// Rows for which a right factor is not copied first: they are multiplied in two tiles at most.
+pub const FEW_ROWS: usize = 2 * registers::ROWS;
 
 /// How a product is computed; what the words of its factors are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,13 +19,21 @@ pub enum Format {
 }
 
 impl Format {
-    /// The fastest one of this machine.
+    /// The fastest one of this machine, for products with many rows.
     pub fn of(precision: Precision) -> Self {
         match (InstructionSet::detect().has_amx(), precision) {
             (true, Precision::Fp32) => Self::Amx(amx::Parts::Three),
             (true, Precision::Bf16) => Self::Amx(amx::Parts::One),
             (false, Precision::Fp32) => Self::Fp32,
             (false, Precision::Bf16) => Self::Bf16,
+        }
+    }
+
+    /// The fastest one for a left factor with this many rows: with few it does not pay to take numbers apart.
+    pub fn of_rows(precision: Precision, rows: usize) -> Self {
+        match Self::of(precision) {
+            Self::Amx(amx::Parts::Three) if rows <= FEW_ROWS => Self::Fp32,
+            format => format,
         }
     }
 
@@ -49,7 +60,7 @@ impl Format {
     /// Rows of a tile of the result; see [`super::TILE_COLUMNS`].
     pub const fn tile_rows(self) -> usize {
         match self {
-            Self::Fp32 | Self::Bf16 => super::registers::ROWS,
+            Self::Fp32 | Self::Bf16 => registers::ROWS,
             Self::Amx(_) => amx::SIDE,
         }
     }

@@ -14,7 +14,9 @@ pub(super) struct Tile {
     pub left: *const u32,
     pub row_stride: usize,
     pub step_stride: usize,
+    /// 32 words of each step.
     pub right: *const u32,
+    pub right_stride: usize,
     pub target: Target,
 }
 
@@ -48,7 +50,7 @@ impl Tile {
                     sums[1] = _mm512_fmadd_ps(x, columns[1], sums[1]);
                 }
                 left = left.add(self.step_stride);
-                right = right.add(TILE_COLUMNS);
+                right = right.wrapping_add(self.right_stride);
             }
         }
         // SAFETY: by the caller.
@@ -73,7 +75,7 @@ impl Tile {
                     sums[1] = _mm512_dpbf16_ps(sums[1], pair, columns[1]);
                 }
                 left = left.add(self.step_stride);
-                right = right.add(TILE_COLUMNS);
+                right = right.wrapping_add(self.right_stride);
             }
         }
         // SAFETY: by the caller.

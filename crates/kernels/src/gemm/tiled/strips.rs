@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::super::{Matrix, add_rows};
+use super::SERIAL;
 use super::amx::{self, Parts};
 use super::order::{Format, Order, Side};
 use super::pack::{Lines, Place};
 use super::words::Words;
-use super::SERIAL;
 use crate::shared::Shared;
 
 /// A whole factor, copied in the order in which tiles read it: for every piece of `k`, for every strip of lanes (rows

@@ -16,12 +16,7 @@ impl Lines<'_> {
     ///
     /// # Safety
     /// See [`Lines::pack`], which checked the lines.
-    pub(super) unsafe fn pack_words<const WIDTH: usize>(
-        &self,
-        is_bf16: bool,
-        place: Place,
-        sums: Option<&mut [f32]>,
-    ) {
+    pub(super) unsafe fn pack_words<const WIDTH: usize>(&self, is_bf16: bool, place: Place, sums: Option<&mut [f32]>) {
         const { assert!(WIDTH == ROWS || WIDTH == TILE_COLUMNS) };
         // SAFETY: by the caller.
         unsafe {

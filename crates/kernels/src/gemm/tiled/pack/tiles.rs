@@ -180,7 +180,10 @@ unsafe fn write_row<const PARTS: usize>([low, high]: [__m512; 2], to: *mut u32) 
         let kept = _mm512_set1_epi32(0xFFFF_0000_u32 as i32);
         let [low, high] = rest.map(|rest| _mm512_add_epi32(_mm512_castps_si512(rest), half));
         // low >> 16 | high & kept
-        store(part, _mm512_ternarylogic_epi32::<0xF8>(_mm512_srli_epi32::<16>(low), high, kept));
+        store(
+            part,
+            _mm512_ternarylogic_epi32::<0xF8>(_mm512_srli_epi32::<16>(low), high, kept),
+        );
         let digits = [low, high].map(|rest| _mm512_castsi512_ps(_mm512_and_si512(rest, kept)));
         rest = [_mm512_sub_ps(rest[0], digits[0]), _mm512_sub_ps(rest[1], digits[1])];
     }
