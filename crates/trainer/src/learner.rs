@@ -33,7 +33,7 @@ pub fn missing_precision(wanted: Precision, device: &Device) -> Option<String> {
         return None;
     }
     let lack = if is_fused(device) {
-        "this CPU has no bf16 products (AVX-512 BF16)"
+        "this CPU has no bf16 products (AMX or AVX-512 BF16)"
     } else {
         "this device has no bf16 numbers"
     };

@@ -4,7 +4,9 @@
 //! too, where the CPU has it. On all others, and for the small ones inside attention, the crate `gemm` multiplies, in
 //! fp32.
 //!
-//! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order.
+//! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order. How
+//! many rows the left factor has can change last digits: [`FEW_ROWS`] are multiplied otherwise than more, unless the
+//! right factor was prepared.
 
 #[cfg(target_arch = "x86_64")]
 mod tiled;
@@ -15,6 +17,9 @@ pub use crate::precision::Precision;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tiled::has_amx;
+
+/// Rows for which a right factor is not copied first: our own products multiply them in two tiles at most.
+pub const FEW_ROWS: usize = 24;
 
 /// A matrix in memory: element `(i, j)` is `data[i * row_stride + j * column_stride]`.
 #[derive(Debug, Clone, Copy)]
@@ -217,17 +222,6 @@ impl Product<'_> {
             change_rows(&mut result[..rows * columns], columns, then);
         }
     }
-}
-
-/// Rows that products of our own compute at a time; nothing where they are the crate `gemm`'s, which rounds a single row
-/// otherwise than several.
-pub fn tile_rows() -> Option<usize> {
-    #[cfg(target_arch = "x86_64")]
-    if InstructionSet::detect().has_avx512() {
-        // The same in fp32 and bf16.
-        return Some(tiled::Format::of(Precision::Fp32).tile_rows());
-    }
-    None
 }
 
 /// Changes a few rows of a result: the place of their first number in it, and the rows.

@@ -77,7 +77,7 @@ fn check(precision: Precision, tolerance: f64) {
                         let found = f64::from(result[row * n + column]);
                         assert!(
                             (found - expected).abs() < tolerance * (k as f64).sqrt(),
-                            "{}, {m}x{n}x{k} {a_turned} {b_turned} {start:?} at {row},{column}: {found} instead of {expected}",
+                            "{}, {m}x{n}x{k} {a_turned} {b_turned} {start:?} at {row},{column}: {found}, not {expected}",
                             InstructionSet::detect()
                         );
                     }
@@ -123,7 +123,7 @@ fn check_whole_numbers() {
     assert_eq!(product(Precision::Bf16), product(Precision::Fp32));
 }
 
-/// One product each, so that nothing but its own digits counts: all 24 of a number are multiplied, whatever its size.
+/// One product each, so that nothing but its own digits counts: all 24 are multiplied, of large numbers and of small.
 #[test]
 fn products_keep_the_digits_of_fp32() {
     on_every_instruction_set(|| {
@@ -157,14 +157,18 @@ fn products_keep_the_digits_of_fp32() {
 fn what_is_not_finite_does_not_become_finite() {
     on_every_instruction_set(|| {
         let [m, n, k] = [40, 64, 70];
-        for (precision, wrong) in [
-            (Precision::Fp32, f32::NAN),
-            (Precision::Fp32, f32::INFINITY),
-            (Precision::Bf16, f32::NAN),
-            (Precision::Bf16, f32::NEG_INFINITY),
-        ] {
-            let (mut a, b) = (numbers(m * k, 1), numbers(k * n, 2));
-            a[33 * k + 47] = wrong;
+        let wrong = [
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::NAN,
+            f32::from_bits(0x7F80_0001),
+            f32::from_bits(0x7FFF_FFFF),
+            f32::from_bits(0xFFFF_FFFF),
+        ];
+        for (wrong, precision) in wrong.iter().flat_map(|x| [(x, Precision::Fp32), (x, Precision::Bf16)]) {
+            let (mut a, mut b) = (numbers(m * k, 1), numbers(k * n, 2));
+            a[33 * k + 47] = *wrong;
+            b[11 * n + 60] = *wrong;
             let mut result = vec![0.0; m * n];
             Product {
                 left: Matrix::new(&a, [m, k]),
@@ -172,10 +176,43 @@ fn what_is_not_finite_does_not_become_finite() {
                 start: Start::Zero,
             }
             .write(&mut result);
-            for (row, numbers) in result.chunks(n).enumerate() {
+            for (place, found) in result.into_iter().enumerate() {
                 assert!(
-                    numbers.iter().all(|x| x.is_finite() == (row != 33)),
-                    "{}, {precision:?}, {wrong}, row {row}",
+                    found.is_finite() == (place / n != 33 && place % n != 60),
+                    "{}, {precision:?}, {:x}, {place}",
+                    InstructionSet::detect(),
+                    wrong.to_bits()
+                );
+            }
+        }
+    });
+}
+
+/// A part of a larger result is written, of a left factor whose rows lie apart, and nothing beside it.
+#[test]
+fn what_stands_beside_a_result_stays() {
+    on_every_instruction_set(|| {
+        for [m, n, k] in [[45, 50, 70], [33, 31, 300], [64, 32, 40]] {
+            let (a_row, row) = (k + 5, n + 7);
+            let (a, b) = (numbers(m * a_row, 1), numbers(k * n, 2));
+            let left = Matrix::strided(&a, [m, k], a_row);
+            let matrix = Matrix::new(&b, [k, n]);
+            let mut result = vec![7.0; m * row];
+            Product {
+                left,
+                right: &Right::prepared(matrix, Precision::Fp32),
+                start: Start::Zero,
+            }
+            .write_here(&mut result, row);
+            for (place, found) in result.into_iter().enumerate() {
+                let (row, column) = (place / row, place % row);
+                let expected = match column < n {
+                    true => (0..k).map(|i| at(left, row, i) * at(matrix, i, column)).sum(),
+                    false => 7.0,
+                };
+                assert!(
+                    (f64::from(found) - expected).abs() < 2e-6 * (k as f64).sqrt(),
+                    "{}, {m}x{n}x{k} at {row},{column}: {found} instead of {expected}",
                     InstructionSet::detect()
                 );
             }

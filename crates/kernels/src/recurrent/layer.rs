@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::cells::{elman, elman_backward, gru, gru_backward, lstm, lstm_backward};
 use super::{Cell, RecurrentRule};
 use crate::cpu::Cpu;
-use crate::gemm::{Matrix, Product, Right, Start, tile_rows};
+use crate::gemm::{FEW_ROWS, Matrix, Product, Right, Start};
+use crate::instructions::InstructionSet;
 use crate::numbers::{chunks_or_empty, uninitialized};
 
 /// A layer and the state it starts from.
@@ -75,12 +76,14 @@ impl<B: Cpu> Layer<B> {
         self.width * (self.length + usize::from(self.has_inner()))
     }
 
-    /// Sentences that a task takes at a time: whole tiles of a product, as many tasks as threads. Other products
-    /// than our own round a single row otherwise than several, so that the number of threads must have no say there.
+    /// Sentences that a task takes at a time: whole tiles of 512-bit registers, as many tasks as threads. Products of
+    /// our own by a prepared factor round a row alike whatever stands beside it; others round a single row otherwise than
+    /// several, so that the number of threads must have no say there.
     fn block(&self) -> usize {
-        match tile_rows() {
-            Some(rows) => self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(rows),
-            None => 24,
+        if InstructionSet::detect().has_avx512() {
+            self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(12)
+        } else {
+            24
         }
     }
 
@@ -97,7 +100,11 @@ impl<B: Cpu> Layer<B> {
     pub fn forward(&self, gates: &[f32]) -> (FloatTensor<B>, Vec<f32>) {
         let (length, width, made) = (self.length, self.width, self.made());
         let (stride, block) = (self.stride(), self.block());
-        let right = Right::prepared(self.matrix(), self.rule.precision);
+        // In a step of a search the factor is used once, and few rows read it where it lies.
+        let right = match length == 1 && self.batch <= FEW_ROWS {
+            true => Right::new(self.matrix(), self.rule.precision),
+            false => Right::prepared(self.matrix(), self.rule.precision),
+        };
         let mut output = uninitialized(self.batch * self.result());
         let mut kept = uninitialized(self.batch * length * self.keeps());
         let kept_parts = chunks_or_empty(&mut kept, block * length * self.keeps(), self.batch.div_ceil(block));

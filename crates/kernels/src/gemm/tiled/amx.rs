@@ -1,17 +1,17 @@
 //! Products in tile registers: Intel's Advanced Matrix Extensions (AMX).
 //!
 //! One instruction multiplies sixteen rows of 32 bf16 numbers by 32 rows of sixteen columns and adds the products in
-//! fp32: 16 times what a 512-bit register does with fp32 numbers in the same time. A tile of a result has 32 rows and 32
-//! columns, which four of the eight registers hold; the others hold what is multiplied.
+//! fp32: eight times what a core's 512-bit registers do with fp32 numbers in the same time. A tile of a result has 32
+//! rows and 32 columns, which four of the eight registers hold; the others hold what is multiplied.
 //!
 //! A number of fp32 is the sum of three of bf16, exactly, as its 24 binary digits are three times eight:
-//! `a = a1 + a2 + a3`. Of the nine products that `a b` then has, the six greatest are added; the others are less than
-//! 2^-24 of `a b` together, which is less than fp32 can tell. This is after Henry, Tang and Heinecke (2019), "Leveraging
-//! the bfloat16 artificial intelligence datatype for higher-precision computations". Sums come out more exact than those
-//! of fused multiply-add in fp32, as they are taken over sixteen numbers at a time. Infinities become what is not a
-//! number, and numbers below 1e-38 zero.
+//! `a = a1 + a2 + a3`. Of the nine products that `a b` then has, the six greatest are added; the others are less
+//! than 2^-24 of `a b` together, which is less than fp32 can tell. This is after Henry, Tang and Heinecke (2019), "Leveraging
+//! the bfloat16 artificial intelligence datatype for higher-precision computations". It holds from 1e-31 to 3.38e38:
+//! parts below 1e-38 count as zero, and what rounds to infinity becomes, like infinity itself, what is not a number.
 
 use std::arch::asm;
+use std::marker::PhantomData;
 
 use super::words::Line;
 use super::{TILE_COLUMNS, Target};
@@ -23,8 +23,8 @@ pub(super) const REGISTER: usize = 16;
 /// Numbers along `k` that a register holds of a lane.
 pub const DEPTH: usize = 32;
 /// Bytes of a register.
-const BYTES: usize = 1024;
-const _: () = assert!(SIDE == TILE_COLUMNS && SIDE == 2 * REGISTER && BYTES == REGISTER * DEPTH * 2);
+const REGISTER_BYTES: usize = 1024;
+const _: () = assert!(SIDE == TILE_COLUMNS && SIDE == 2 * REGISTER && REGISTER_BYTES == REGISTER * DEPTH * 2);
 
 /// How many bf16 numbers a number is the sum of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn is_permitted() -> bool {
 }
 
 /// This thread's tile registers, which can be used as long as this is there.
-pub(super) struct Registers(());
+pub(super) struct Registers(PhantomData<*const ()>);
 
 /// Eight registers of sixteen rows of 64 bytes.
 #[repr(C, align(64))]
@@ -98,7 +98,7 @@ struct Configuration {
 
 impl Registers {
     /// # Safety
-    /// They were found [available](is_available).
+    /// They were found [available](is_available), and this thread has no other of this type.
     pub unsafe fn new() -> Self {
         static CONFIGURATION: Configuration = Configuration {
             palette: 1,
@@ -109,27 +109,31 @@ impl Registers {
         };
         // SAFETY: 64 bytes are read; nothing else in this program has tile registers.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &CONFIGURATION, options(nostack, preserves_flags)) };
-        Self(())
+        Self(PhantomData)
     }
 
-    /// Adds a product to a tile of the result. `left` and `right` are strips, `blocks` pieces of [`DEPTH`] of them: for
-    /// each piece the registers of the first sixteen lanes, one for each part, then those of the others.
+    /// Adds a product to a tile of the result. `left` and `right` are strips of blocks that are [`DEPTH`] deep: for
+    /// each the registers of the first sixteen lanes, one for each part, then those of the others.
     ///
     /// # Safety
-    /// Strips and target are there, and nobody else's.
+    /// The target is there, and nobody else's.
     pub unsafe fn multiply(&self, left: &[u32], right: &[u32], blocks: usize, parts: Parts, target: &Target) {
-        let words = blocks * parts.count() * 2 * BYTES / 4;
-        assert!(left.len() >= words && right.len() >= words, "strips of a tile");
+        let words = blocks * parts.count() * 2 * REGISTER_BYTES / 4;
+        assert!(
+            blocks > 0 && left.len() >= words && right.len() >= words,
+            "strips of a tile"
+        );
         // SAFETY: by the caller.
         unsafe {
             if target.rows == SIDE && target.columns == SIDE {
                 return self.whole(left, right, blocks, parts, target);
             }
             let mut tile = Scratch([[0.0; SIDE]; SIDE]);
+            let to = tile.0.as_mut_ptr().cast::<f32>();
             let whole = Target {
-                to: tile.0.as_mut_ptr().cast(),
+                to,
                 stride: SIDE,
-                initial: tile.0.as_ptr().cast(),
+                initial: to.cast_const(),
                 initial_stride: SIDE,
                 rows: SIDE,
                 columns: SIDE,
@@ -137,12 +141,12 @@ impl Registers {
             if !target.initial.is_null() {
                 for row in 0..target.rows {
                     let from = target.initial.add(row * target.initial_stride);
-                    whole.to.add(row * SIDE).copy_from_nonoverlapping(from, target.columns);
+                    to.add(row * SIDE).copy_from_nonoverlapping(from, target.columns);
                 }
             }
             self.whole(left, right, blocks, parts, &whole);
             for row in 0..target.rows {
-                let from = whole.to.add(row * SIDE);
+                let from = to.add(row * SIDE);
                 target
                     .to
                     .add(row * target.stride)
@@ -161,8 +165,8 @@ impl Registers {
             true => (ZEROS.as_ptr().cast(), 0),
             false => (target.initial, target.initial_stride),
         };
-        /// Registers 0 to 3 are the sums, 4 and 5 hold rows of the left factor, 6 and 7 columns of the right one; `bytes`
-        /// are those of a block.
+        /// Registers 0 to 3 are the sums, 4 and 5 hold rows of the left factor, 6 and 7 columns of the right one;
+        /// `bytes` are those of a block.
         macro_rules! tile {
             ($bytes:literal, $($step:expr),* $(,)?) => {
                 asm!(
@@ -273,7 +277,7 @@ impl Registers {
 
 impl Drop for Registers {
     fn drop(&mut self) {
-        // SAFETY: they were configured by this thread, since this is not `Send`.
+        // SAFETY: they were configured by this thread, as this is not `Send`.
         unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! The result is made of tiles, which stay in registers while `k` runs: of 12 rows and 32 columns in [512-bit
 //! registers](registers), of 32 rows and 32 columns in [tile registers](amx), where the CPU has those. Along `k` the
-//! work is cut into pieces, so that what a tile reads stays in the first cache:
+//! work is cut into pieces, so that what a tile reads stays in the first or the second cache:
 //!
 //! ```text
-//! panel   a piece of the right factor for the columns of a tile, copied as [steps, columns] words; few rows read it where
-//!         it is
+//! panel   a piece of the right factor for the columns of a tile, copied as [steps, columns] words; few rows read it
+//!         where it is
 //! strip   a piece of the left factor for its rows, read where it is or copied as [rows, steps] or [steps, rows] words
 //! ```
 //!
@@ -22,10 +22,10 @@ mod words;
 
 use rayon::prelude::*;
 
-use self::order::{FEW_ROWS, Order, Side};
+use self::order::{Order, Side};
 use self::strips::{Piece, copied};
 use self::words::Words;
-use super::{Also, Matrix, Product, Start, change_rows};
+use super::{Also, FEW_ROWS, Matrix, Product, Start, change_rows};
 use crate::shared::Shared;
 
 pub use self::amx::is_available as has_amx;
@@ -43,8 +43,9 @@ const SERIAL: usize = 1 << 17;
 
 /// `result = left * right + start`, on all threads or on this one.
 ///
-/// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what only
-/// one of them reads it copies itself, a piece at a time, so that the copy stays in its cache.
+/// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what
+/// only one of them reads it copies itself, a piece at a time, so that the copy stays in its cache. What can be read where
+/// it is, is not copied.
 ///
 /// Where sums of the right factor's columns are wanted, they are taken as it is copied: it must not be prepared, and
 /// its rows must be contiguous. What changes the result is given rows that are complete.
@@ -60,6 +61,7 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     // Where rows are contiguous along k, fp32 numbers are read where they are.
     let by_row = left.column_stride == 1;
     let in_place = format == Format::Fp32 && by_row;
+    // Its loads are not masked, so that columns must fill tiles.
     let right_in_place = format == Format::Fp32
         && left.rows <= FEW_ROWS
         && right.column_stride == 1
@@ -243,8 +245,8 @@ impl Job<'_> {
         }
     }
 
-    /// A tile in 512-bit registers. The strip is not used where the left factor is read where it is, the panel where the
-    /// right one is.
+    /// A tile in 512-bit registers. The strip is not used where the left factor is read where it is, the panel where
+    /// the right one is.
     fn tile(
         &self,
         piece: Piece,

@@ -1,11 +1,10 @@
 //! What a copy of a factor holds, and in which order.
 
 use super::{amx, registers};
-use crate::gemm::Precision;
+use crate::gemm::{FEW_ROWS, Precision};
 use crate::instructions::InstructionSet;
 
-/// Rows for which a right factor is not copied first: they are multiplied in two tiles at most.
-pub const FEW_ROWS: usize = 2 * registers::ROWS;
+const _: () = assert!(FEW_ROWS == 2 * registers::ROWS);
 
 /// How a product is computed; what the words of its factors are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,8 @@ impl Format {
         }
     }
 
-    /// The fastest one for a left factor with this many rows: with few it does not pay to take numbers apart.
+    /// The fastest one for a left factor with this many rows and a right one that was not prepared: with few rows it
+    /// does not pay to take its numbers apart.
     pub fn of_rows(precision: Precision, rows: usize) -> Self {
         match Self::of(precision) {
             Self::Amx(amx::Parts::Three) if rows <= FEW_ROWS => Self::Fp32,
@@ -42,8 +42,9 @@ impl Format {
         match self {
             // A panel takes 64 KiB in fp32, 32 KiB in bf16.
             Self::Fp32 | Self::Bf16 => 512,
-            // 16 KiB, and 96 KiB, which are multiplied more often.
+            // 16 KiB, so that it stays in the first cache.
             Self::Amx(amx::Parts::One) => 256,
+            // 96 KiB in the second cache, which is fast enough for six products of each part of a panel.
             Self::Amx(amx::Parts::Three) => 512,
         }
     }

@@ -11,7 +11,7 @@ use super::words::Words;
 use crate::shared::Shared;
 
 /// A whole factor, copied in the order in which tiles read it: for every piece of `k`, for every strip of lanes (rows
-/// of a left factor, columns of a right one, as many as a tile has), as many words for each lane as the piece has steps.
+/// of a left factor, columns of a right one, as many as a tile has), as many words a lane as the piece has steps.
 pub struct Strips {
     words: Words,
     lanes: usize,

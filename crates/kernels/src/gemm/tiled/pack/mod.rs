@@ -37,6 +37,10 @@ impl Lines<'_> {
     pub unsafe fn pack(&self, order: Order, place: Place, sums: Option<&mut [f32]>) {
         let last = (self.lanes - 1) * self.lane_stride + (self.depth - 1) * self.depth_stride;
         assert!(last < self.data.len() && sums.as_ref().is_none_or(|sums| sums.len() == self.lanes));
+        assert!(
+            self.lane_stride == 1 || self.depth_stride == 1,
+            "one of a matrix's strides"
+        );
         assert!(sums.is_none() || self.lane_stride == 1, "sums of lanes that lie apart");
         let Order { side, format } = order;
         // SAFETY: all numbers lie before `last`; the rest is the caller's.
@@ -57,6 +61,13 @@ impl Lines<'_> {
 fn rounded(values: __m512) -> __m512i {
     // SAFETY: the two types are 16 bf16 numbers.
     _mm512_cvtepu16_epi32(unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(values)) })
+}
+
+/// Words of rounded numbers, the first ones in their lower halves.
+#[target_feature(enable = "avx512f,avx512bf16,avx512bw,avx512vl")]
+#[inline]
+fn pairs(low: __m512, high: __m512) -> __m512i {
+    _mm512_or_si512(rounded(low), _mm512_slli_epi32::<16>(rounded(high)))
 }
 
 /// Sixteen rows of sixteen words become columns.

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::super::TILE_COLUMNS;
 use super::super::registers::{ROWS, lane_masks};
-use super::{Lines, Place, rounded, transposed};
+use super::{Lines, Place, pairs, rounded, transposed};
 
 /// Steps that are copied of every strip before the next ones: few, so that the rows that they lie in stay in the first
 /// cache until all strips have taken their lanes of them.
@@ -68,8 +68,7 @@ impl Lines<'_> {
                     return (rounded(low), low);
                 }
                 let high = _mm512_maskz_loadu_ps(mask, from.wrapping_add(self.depth_stride));
-                let words = _mm512_or_si512(rounded(low), _mm512_slli_epi32::<16>(rounded(high)));
-                (words, _mm512_add_ps(low, high))
+                (pairs(low, high), _mm512_add_ps(low, high))
             });
         }
     }

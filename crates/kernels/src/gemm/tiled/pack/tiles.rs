@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 use super::super::amx::{DEPTH, REGISTER};
 use super::super::order::Side;
 use super::super::registers::lane_masks;
-use super::{Lines, Place, rounded, transposed};
+use super::{Lines, Place, pairs, transposed};
 
 /// Words of a block, for one part of its numbers.
 const BLOCK: usize = REGISTER * DEPTH / 2;
@@ -37,20 +37,20 @@ impl Lines<'_> {
                         let lanes = self.lanes.min(half * REGISTER)..self.lanes.min((half + 1) * REGISTER);
                         self.fetch(block + 1, lanes.start);
                         let sums = sums.as_mut().map(|sums| &mut sums[lanes.clone()]);
-                        let lines = Tile::beside(self, lanes.start, block * DEPTH);
+                        let squares = Squares::beside(self, lanes.start, block * DEPTH);
                         match side {
-                            Side::Left => lines.write::<PARTS, true>(at(block, half), None),
-                            Side::Right => lines.write::<PARTS, false>(at(block, half), sums),
+                            Side::Left => squares.write::<PARTS, true>(at(block, half), None),
+                            Side::Right => squares.write::<PARTS, false>(at(block, half), sums),
                         }
                     }
                 }
             } else {
                 for half in 0..halves {
                     for block in 0..blocks {
-                        let lines = Tile::along(self, half * REGISTER, block * DEPTH);
+                        let squares = Squares::along(self, half * REGISTER, block * DEPTH);
                         match side {
-                            Side::Left => lines.write::<PARTS, false>(at(block, half), None),
-                            Side::Right => lines.write::<PARTS, true>(at(block, half), None),
+                            Side::Left => squares.write::<PARTS, false>(at(block, half), None),
+                            Side::Right => squares.write::<PARTS, true>(at(block, half), None),
                         }
                     }
                 }
@@ -71,16 +71,16 @@ impl Lines<'_> {
 }
 
 /// Two squares of sixteen lines with sixteen numbers each, as they lie in memory.
-struct Tile {
+struct Squares {
     first: [*const f32; 2],
     stride: usize,
-    /// Lines that are there.
-    lines: [usize; 2],
+    /// Lines that are there, of each square.
+    present: [usize; 2],
     /// Numbers that are there, of every line.
     masks: [u16; 2],
 }
 
-impl Tile {
+impl Squares {
     /// Lines are numbers along `k`: sixteen, and the sixteen after them.
     fn beside(all: &Lines, lane: usize, number: usize) -> Self {
         let mask = lane_masks(REGISTER.min(all.lanes.saturating_sub(lane)))[0];
@@ -88,7 +88,7 @@ impl Tile {
         Self {
             first: numbers.map(|number| all.data.as_ptr().wrapping_add(number * all.depth_stride + lane)),
             stride: all.depth_stride,
-            lines: numbers.map(|number| REGISTER.min(all.depth.saturating_sub(number))),
+            present: numbers.map(|number| REGISTER.min(all.depth.saturating_sub(number))),
             masks: [mask; 2],
         }
     }
@@ -99,7 +99,7 @@ impl Tile {
         Self {
             first: numbers.map(|number| all.data.as_ptr().wrapping_add(lane * all.lane_stride + number)),
             stride: all.lane_stride,
-            lines: [REGISTER.min(all.lanes.saturating_sub(lane)); 2],
+            present: [REGISTER.min(all.lanes.saturating_sub(lane)); 2],
             masks: numbers.map(|number| lane_masks(REGISTER.min(all.depth.saturating_sub(number)))[0]),
         }
     }
@@ -108,7 +108,7 @@ impl Tile {
     #[target_feature(enable = "avx512f")]
     #[inline]
     unsafe fn line(&self, square: usize, line: usize) -> __m512 {
-        if line >= self.lines[square] {
+        if line >= self.present[square] {
             return _mm512_setzero_ps();
         }
         // SAFETY: the line is there; masked numbers are not touched.
@@ -187,11 +187,4 @@ unsafe fn write_row<const PARTS: usize>([low, high]: [__m512; 2], to: *mut u32) 
         let digits = [low, high].map(|rest| _mm512_castsi512_ps(_mm512_and_si512(rest, kept)));
         rest = [_mm512_sub_ps(rest[0], digits[0]), _mm512_sub_ps(rest[1], digits[1])];
     }
-}
-
-/// Words of rounded numbers.
-#[target_feature(enable = "avx512f,avx512bf16,avx512bw,avx512vl")]
-#[inline]
-fn pairs(low: __m512, high: __m512) -> __m512i {
-    _mm512_or_si512(rounded(low), _mm512_slli_epi32::<16>(rounded(high)))
 }
