@@ -77,7 +77,7 @@ fn check(precision: Precision, tolerance: f64) {
                         let found = f64::from(result[row * n + column]);
                         assert!(
                             (found - expected).abs() < tolerance * (k as f64).sqrt(),
-                            "{}, {m}x{n}x{k} {a_turned} {b_turned} {start:?} at {row},{column}: {found}, not {expected}",
+                            "{}, {m}x{n}x{k} {a_turned} {b_turned} {start:?} {row},{column}: {found}, not {expected}",
                             InstructionSet::detect()
                         );
                     }

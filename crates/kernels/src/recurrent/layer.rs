@@ -77,8 +77,8 @@ impl<B: Cpu> Layer<B> {
     }
 
     /// Sentences that a task takes at a time: whole tiles of 512-bit registers, as many tasks as threads. Products of
-    /// our own by a prepared factor round a row alike whatever stands beside it; others round a single row otherwise than
-    /// several, so that the number of threads must have no say there.
+    /// our own by a prepared factor round a row alike whatever stands beside it; others round a single row otherwise
+    /// than several, so that the number of threads must have no say there.
     fn block(&self) -> usize {
         if InstructionSet::detect().has_avx512() {
             self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(12)

@@ -5,10 +5,11 @@
 //! rows and 32 columns, which four of the eight registers hold; the others hold what is multiplied.
 //!
 //! A number of fp32 is the sum of three of bf16, exactly, as its 24 binary digits are three times eight:
-//! `a = a1 + a2 + a3`. Of the nine products that `a b` then has, the six greatest are added; the others are less
-//! than 2^-24 of `a b` together, which is less than fp32 can tell. This is after Henry, Tang and Heinecke (2019), "Leveraging
-//! the bfloat16 artificial intelligence datatype for higher-precision computations". It holds from 1e-31 to 3.38e38:
-//! parts below 1e-38 count as zero, and what rounds to infinity becomes, like infinity itself, what is not a number.
+//! `a = a1 + a2 + a3`. Of the nine products that `a b` then has, the six greatest are added; the others are together
+//! less than 2^-24 of `a b`, which is less than fp32 can tell. This is after Henry, Tang and Heinecke (2019),
+//! "Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations". It holds from 1e-31 to
+//! 3.38e38: parts below 1e-38 count as zero, and what rounds to infinity becomes, like infinity itself, what is not a
+//! number.
 
 use std::arch::asm;
 use std::marker::PhantomData;

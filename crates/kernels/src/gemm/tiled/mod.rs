@@ -44,8 +44,8 @@ const SERIAL: usize = 1 << 17;
 /// `result = left * right + start`, on all threads or on this one.
 ///
 /// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what
-/// only one of them reads it copies itself, a piece at a time, so that the copy stays in its cache. What can be read where
-/// it is, is not copied.
+/// only one of them reads it copies itself, a piece at a time, so that the copy stays in its cache. What can be read
+/// where it is, is not copied.
 ///
 /// Where sums of the right factor's columns are wanted, they are taken as it is copied: it must not be prepared, and
 /// its rows must be contiguous. What changes the result is given rows that are complete.
