@@ -115,6 +115,18 @@ impl Squares {
         unsafe { _mm512_maskz_loadu_ps(self.masks[square], self.first[square].wrapping_add(line * self.stride)) }
     }
 
+    /// A square whose lines have become columns.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    unsafe fn turned(&self, square: usize) -> [__m512i; REGISTER] {
+        let mut lines = [_mm512_setzero_si512(); REGISTER];
+        for (number, line) in lines.iter_mut().enumerate() {
+            // SAFETY: by the caller.
+            *line = _mm512_castps_si512(unsafe { self.line(square, number) });
+        }
+        transposed(lines)
+    }
+
     /// Writes sixteen rows of words of the numbers, or of the transposed numbers, for each part.
     ///
     /// # Safety
@@ -135,16 +147,10 @@ impl Squares {
                 return;
             }
             if IS_TURNED {
-                let square = |square: usize| {
-                    let mut lines = [_mm512_setzero_si512(); REGISTER];
-                    for (number, line) in lines.iter_mut().enumerate() {
-                        *line = _mm512_castps_si512(self.line(square, number));
-                    }
-                    transposed(lines).map(|row| _mm512_castsi512_ps(row))
-                };
-                let [low, high] = [square(0), square(1)];
+                let [low, high] = [self.turned(0), self.turned(1)];
                 for row in 0..REGISTER {
-                    write_row::<PARTS>([low[row], high[row]], to.wrapping_add(row * REGISTER));
+                    let numbers = [_mm512_castsi512_ps(low[row]), _mm512_castsi512_ps(high[row])];
+                    write_row::<PARTS>(numbers, to.wrapping_add(row * REGISTER));
                 }
                 return;
             }
