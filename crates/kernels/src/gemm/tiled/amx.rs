@@ -12,6 +12,7 @@
 //! number.
 
 use std::arch::asm;
+use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 use std::marker::PhantomData;
 
 use super::words::Line;
@@ -166,6 +167,15 @@ impl Registers {
             true => (ZEROS.as_ptr().cast(), 0),
             false => (target.initial, target.initial_stride),
         };
+        // The result's lines are fetched while the sums are made, or storing would wait for them.
+        for row in 0..SIDE {
+            let line = target.to.wrapping_add(row * target.stride);
+            // SAFETY: it changes nothing.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_ET0>(line.cast());
+                _mm_prefetch::<_MM_HINT_ET0>(line.wrapping_add(REGISTER).cast());
+            }
+        }
         /// Registers 0 to 3 are the sums, 4 and 5 hold rows of the left factor, 6 and 7 columns of the right one;
         /// `bytes` are those of a block.
         macro_rules! tile {
