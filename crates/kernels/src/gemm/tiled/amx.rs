@@ -211,27 +211,17 @@ impl Registers {
                 )
             };
         }
-        // Each load stands right before what needs it, so that multiplying goes on meanwhile. An argument is where the
+        // Most loads stand right before what needs them, so that multiplying goes on meanwhile. An argument is where the
         // first sixteen lanes lie within a block, then where the others do.
-        macro_rules! both {
-            ($left:literal, $left_other:literal, $right:literal, $right_other:literal) => {
+        macro_rules! first_right {
+            ($right:literal, $right_other:literal) => {
                 concat!(
-                    "tileloadd tmm4, [{left} + 1*{row} + ",
-                    $left,
-                    "]\n",
                     "tileloadd tmm6, [{right} + 1*{row} + ",
                     $right,
                     "]\n",
-                    "tdpbf16ps tmm0, tmm4, tmm6\n",
                     "tileloadd tmm7, [{right} + 1*{row} + ",
                     $right_other,
                     "]\n",
-                    "tdpbf16ps tmm1, tmm4, tmm7\n",
-                    "tileloadd tmm5, [{left} + 1*{row} + ",
-                    $left_other,
-                    "]\n",
-                    "tdpbf16ps tmm2, tmm5, tmm6\n",
-                    "tdpbf16ps tmm3, tmm5, tmm7\n",
                 )
             };
         }
@@ -270,11 +260,12 @@ impl Registers {
         // SAFETY: by the caller; the registers are configured, and there is at least one block.
         unsafe {
             match parts {
-                Parts::One => tile!("2048", both!("0", "1024", "0", "1024")),
+                Parts::One => tile!("2048", first_right!("0", "1024"), left!("0", "1024")),
                 // Parts 1 and 3, then 1 2, 2 2, 2 1, 1 1 and 3 1: each step changes one side.
                 Parts::Three => tile!(
                     "6144",
-                    both!("0", "3072", "2048", "5120"),
+                    first_right!("2048", "5120"),
+                    left!("0", "3072"),
                     right!("1024", "4096"),
                     left!("1024", "4096"),
                     right!("0", "3072"),
