@@ -4,8 +4,7 @@
 //! instruction set, and the best one is called: the same source, four, eight or sixteen numbers at a time.
 //!
 //! None of them uses fused multiply-add, and sums keep a fixed number of lanes, so that every instruction set gives the
-//! same bits. (Matrix products do fuse, and sum columns on the way in an order
-//! of their own: see [`crate::gemm`].)
+//! same bits. (Matrix products do fuse, and sum columns on the way in an order of their own: see [`crate::gemm`].)
 
 use std::fmt;
 use std::sync::OnceLock;

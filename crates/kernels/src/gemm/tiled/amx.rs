@@ -1,7 +1,7 @@
 //! Products in tile registers: Intel's Advanced Matrix Extensions (AMX).
 //!
 //! One instruction multiplies sixteen rows of 32 bf16 numbers by 32 rows of sixteen columns and adds the products in
-//! fp32: eight times what a core's 512-bit registers do with fp32 numbers in the same time. A tile of a result has 32
+//! fp32: sixteen times what a core's 512-bit registers do with fp32 numbers in the same time. A tile of a result has 32
 //! rows and 32 columns, which four of the eight registers hold; the others hold what is multiplied.
 //!
 //! A number of fp32 is the sum of three of bf16, exactly, as its 24 binary digits are three times eight:

@@ -217,7 +217,8 @@ impl Job<'_> {
                         (Format::Amx(parts), Some(amx)) => {
                             amx.multiply(strip, panel, piece.depth.div_ceil(amx::DEPTH), parts, &target);
                         }
-                        _ => self
+                        (Format::Amx(_), None) => unreachable!("a task of such products has tile registers"),
+                        (Format::Fp32 | Format::Bf16, _) => self
                             .tile(piece, [row, column], strip, panel, target)
                             .add(self.format == Format::Bf16),
                     }

@@ -23,20 +23,14 @@ const RANGE: usize = 128;
 /// Strips that one task copies there.
 const STRIPS: usize = 8;
 // Ranges do not straddle pieces, nor two bf16 numbers of a word.
-const _: () = {
-    let formats = [
-        Format::Fp32,
-        Format::Bf16,
-        Format::Amx(Parts::One),
-        Format::Amx(Parts::Three),
-    ];
-    let mut format = 0;
-    while format < formats.len() {
-        assert!(formats[format].depth().is_multiple_of(RANGE));
-        format += 1;
-    }
-    assert!(RANGE.is_multiple_of(2) && RANGE.is_multiple_of(amx::DEPTH));
-};
+const _: () = assert!(
+    Format::Fp32.depth().is_multiple_of(RANGE)
+        && Format::Bf16.depth().is_multiple_of(RANGE)
+        && Format::Amx(Parts::One).depth().is_multiple_of(RANGE)
+        && Format::Amx(Parts::Three).depth().is_multiple_of(RANGE)
+        && RANGE.is_multiple_of(2)
+        && RANGE.is_multiple_of(amx::DEPTH)
+);
 
 impl Strips {
     /// Copies a left factor on all threads.
