@@ -69,7 +69,7 @@ pub(crate) fn viewer(sentences: &[Sentence]) -> String {
         .concat();
     let switches: String = [("numbers", "show numbers"), ("absolute", "colours from 0 to 1")]
         .map(|(name, label)| {
-            format!("<label><input type=\"checkbox\" name=\"{name}\" autocomplete=\"off\"> {label}</label>\n")
+            format!("<label><input type=\"checkbox\" name=\"{name}\" autocomplete=\"off\">{label}</label>\n")
         })
         .concat();
     let first = sentences.first().map_or("", |sentence| &sentence.title);
