@@ -115,27 +115,6 @@ pub fn is_fused(device: &Device) -> bool {
     matches!(inner, DispatchDevice::Flex(_) | DispatchDevice::NdArray(_)) && !REFERENCE_ONLY.load(Ordering::Relaxed)
 }
 
-/// Does work that consists of many operations: where they run fused on a thread of the pool, so that each operation
-/// shares its tasks out from within, and otherwise on this thread.
-///
-/// One work at a time is on the pool. Two could come to lie on one thread's stack, where the lower one waits for the
-/// upper one, with whatever it holds.
-pub fn together<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
-    static TAKEN: AtomicBool = AtomicBool::new(false);
-    /// Gives the pool free, also if the work panics.
-    struct Taken;
-    impl Drop for Taken {
-        fn drop(&mut self) {
-            TAKEN.store(false, Ordering::Release);
-        }
-    }
-    if !is_fused(device) || TAKEN.swap(true, Ordering::Acquire) {
-        return work();
-    }
-    let _taken = Taken;
-    rayon::scope(|_| work())
-}
-
 /// Ids of an integer tensor of such a device.
 pub(crate) fn ids<const D: usize>(tensor: Tensor<D, Int>) -> Vec<u32> {
     tensor
@@ -143,31 +122,4 @@ pub(crate) fn ids<const D: usize>(tensor: Tensor<D, Int>) -> Vec<u32> {
         .iter::<i64>()
         .map(|id| u32::try_from(id).expect("an id"))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use rayon::prelude::*;
-
-    use super::*;
-
-    /// Works beside each other, inside each other and inside parallel loops all come to their end, and a panic frees
-    /// the pool.
-    #[test]
-    fn works_together_come_to_an_end() {
-        let device = Device::flex();
-        let count = |numbers: usize| together(&device, || (0..numbers).into_par_iter().map(|x| x % 7).sum::<usize>());
-        let expected = count(10_000);
-        std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| (0..200).for_each(|_| assert_eq!(count(10_000), expected)));
-            }
-        });
-        let sums: Vec<usize> = (0..64).into_par_iter().map(|_| count(10_000)).collect();
-        assert!(sums.iter().all(|sum| *sum == expected));
-        assert_eq!(together(&device, || count(10_000)), expected);
-        let panicked = std::panic::catch_unwind(|| together(&Device::flex(), || panic!("on purpose")));
-        assert!(panicked.is_err());
-        assert_eq!(count(10_000), expected);
-    }
 }

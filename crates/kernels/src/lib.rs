@@ -19,6 +19,7 @@
 //! numbers           sums, maxima, exp and its kin over slices
 //! shared            a buffer that several tasks write
 //! cpu               tensors of Flex and NdArray as slices
+//! together          work that consists of many operations, on the pool's threads
 //! autodiff          how an operation is recorded
 //! ```
 //!
@@ -53,8 +54,10 @@ mod shared;
 pub mod source_attention;
 #[cfg(test)]
 mod testing;
+mod together;
 
-pub use cpu::{is_fused, together, use_reference};
+pub use cpu::{is_fused, use_reference};
 pub use dropout::Dropout;
 pub use instructions::InstructionSet;
 pub use precision::Precision;
+pub use together::together;

@@ -86,7 +86,15 @@ fn is_permitted() -> bool {
 }
 
 /// This thread's tile registers, which can be used as long as this is there.
-pub(super) struct Registers(PhantomData<*const ()>);
+pub(super) struct Registers {
+    /// What is stored to it is not read.
+    unread: Register,
+    not_send: PhantomData<*const ()>,
+}
+
+/// What a register holds.
+#[repr(C, align(64))]
+struct Register([u8; REGISTER_BYTES]);
 
 /// Eight registers of sixteen rows of 64 bytes.
 #[repr(C, align(64))]
@@ -111,7 +119,10 @@ impl Registers {
         };
         // SAFETY: 64 bytes are read; nothing else in this program has tile registers.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &CONFIGURATION, options(nostack, preserves_flags)) };
-        Self(PhantomData)
+        Self {
+            unread: Register([0; REGISTER_BYTES]),
+            not_send: PhantomData,
+        }
     }
 
     /// Adds a product to a tile of the result. `left` and `right` are strips of blocks that are [`DEPTH`] deep: for
@@ -119,7 +130,7 @@ impl Registers {
     ///
     /// # Safety
     /// The target is there, and nobody else's.
-    pub unsafe fn multiply(&self, left: &[u32], right: &[u32], blocks: usize, parts: Parts, target: &Target) {
+    pub unsafe fn multiply(&mut self, left: &[u32], right: &[u32], blocks: usize, parts: Parts, target: &Target) {
         let words = blocks * parts.count() * 2 * REGISTER_BYTES / 4;
         assert!(
             blocks > 0 && left.len() >= words && right.len() >= words,
@@ -161,7 +172,7 @@ impl Registers {
     ///
     /// # Safety
     /// As above.
-    unsafe fn whole(&self, left: &[u32], right: &[u32], blocks: usize, parts: Parts, target: &Target) {
+    unsafe fn whole(&mut self, left: &[u32], right: &[u32], blocks: usize, parts: Parts, target: &Target) {
         static ZEROS: [Line; 2] = [Line([0; 16]); 2];
         let (initial, initial_stride) = match target.initial.is_null() {
             true => (ZEROS.as_ptr().cast(), 0),
@@ -179,7 +190,7 @@ impl Registers {
         /// Registers 0 to 3 are the sums, 4 and 5 hold rows of the left factor, 6 and 7 columns of the right one;
         /// `bytes` are those of a block.
         macro_rules! tile {
-            ($bytes:literal, $($step:expr),* $(,)?) => {
+            ($bytes:literal, [$($step:expr),* $(,)?] $(, $name:ident = $operand:expr)?) => {
                 asm!(
                     "tileloadd tmm0, [{initial} + 1*{initial_stride}]",
                     "tileloadd tmm1, [{initial} + 1*{initial_stride} + 64]",
@@ -199,6 +210,7 @@ impl Registers {
                     right = inout(reg) right.as_ptr() => _,
                     blocks = inout(reg) blocks => _,
                     row = in(reg) 64usize,
+                    $($name = in(reg) $operand,)?
                     initial = in(reg) initial,
                     initial_below = in(reg) initial.wrapping_add(REGISTER * initial_stride),
                     initial_stride = in(reg) 4 * initial_stride,
@@ -260,17 +272,23 @@ impl Registers {
         // SAFETY: by the caller; the registers are configured, and there is at least one block.
         unsafe {
             match parts {
-                Parts::One => tile!("2048", first_right!("0", "1024"), left!("0", "1024")),
-                // Parts 1 and 3, then 1 2, 2 2, 2 1, 1 1 and 3 1: each step changes one side.
+                Parts::One => tile!("2048", [first_right!("0", "1024"), left!("0", "1024")]),
+                // Parts 1 and 3, then 1 2, 2 2, 2 1, 1 1 and 3 1: each step changes one side. A register is stored
+                // once a block, because storing sleeps when it is not used for about a microsecond, and takes a
+                // quarter of one to wake up.
                 Parts::Three => tile!(
                     "6144",
-                    first_right!("2048", "5120"),
-                    left!("0", "3072"),
-                    right!("1024", "4096"),
-                    left!("1024", "4096"),
-                    right!("0", "3072"),
-                    left!("0", "3072"),
-                    left!("2048", "5120"),
+                    [
+                        first_right!("2048", "5120"),
+                        left!("0", "3072"),
+                        right!("1024", "4096"),
+                        left!("1024", "4096"),
+                        right!("0", "3072"),
+                        left!("0", "3072"),
+                        left!("2048", "5120"),
+                        "tilestored [{unread} + 1*{row}], tmm4",
+                    ],
+                    unread = &mut self.unread
                 ),
             }
         }

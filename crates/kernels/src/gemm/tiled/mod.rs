@@ -174,7 +174,7 @@ impl Job<'_> {
         let [left_order, right_order] = [Side::Left, Side::Right].map(|side| Order { side, format });
         let [mut left_copy, mut right_copy] = [Words::default(), Words::default()];
         // SAFETY: the format was chosen because the machine has what it takes.
-        let amx = matches!(format, Format::Amx(_)).then(|| unsafe { amx::Registers::new() });
+        let mut amx = matches!(format, Format::Amx(_)).then(|| unsafe { amx::Registers::new() });
         for piece in Piece::all(self.left.columns, format) {
             let left = match &self.left_strips {
                 _ if self.in_place => &[],
@@ -191,12 +191,12 @@ impl Job<'_> {
                     copied(self.right.t(), piece, part.columns, right_order, &mut right_copy, sums)
                 }
             };
-            self.add(piece, part, left, right, amx.as_ref());
+            self.add(piece, part, left, right, amx.as_mut());
         }
     }
 
     /// Adds a piece of `k` to a part of the result. `left` and `right` begin with the part's first strips.
-    fn add(&self, piece: Piece, part: Part, left: &[u32], right: &[u32], amx: Option<&amx::Registers>) {
+    fn add(&self, piece: Piece, part: Part, left: &[u32], right: &[u32], mut amx: Option<&mut amx::Registers>) {
         let steps = self.format.steps(piece.depth);
         let tile_rows = self.format.tile_rows();
         for column in (part.columns[0]..part.columns[1]).step_by(TILE_COLUMNS) {
@@ -213,7 +213,7 @@ impl Job<'_> {
                 // SAFETY: the result has the target's rows and columns; the instructions were found before this was
                 // called.
                 unsafe {
-                    match (self.format, amx) {
+                    match (self.format, &mut amx) {
                         (Format::Amx(parts), Some(amx)) => {
                             amx.multiply(strip, panel, piece.depth.div_ceil(amx::DEPTH), parts, &target);
                         }
