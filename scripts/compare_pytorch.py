@@ -4,10 +4,10 @@
     python3 scripts/compare_pytorch.py [--ember target/release/ember] [--rounds 3] [--shapes 128x16,128x32]
     python3 scripts/compare_pytorch.py --config configs/transformer-base.toml --shapes 782x32 --device cuda --torch-device cuda
 
-The model's sizes are those of a config, configs/benchmark.toml unless another is named: a Transformer with ReLU and
-post-norm, or a recurrent model without input feeding; all embeddings tied. PyTorch's is written as its users would, see
-scripts/pytorch_models.py, with cross_entropy and its label smoothing, and Adam. Rivals run one after the other in every round; the table has
-the median over rounds and its ratio to PyTorch in fp32.
+The model's sizes are those of a config, configs/benchmark.toml unless another is named: a Transformer with ReLU,
+or a recurrent model without input feeding; all embeddings tied. PyTorch's is written as its users would, see
+scripts/pytorch_models.py, with cross_entropy and its label smoothing, clip_grad_norm_ where the config clips, and Adam.
+Rivals run one after the other in every round; the table has the median over rounds and its ratio to PyTorch in fp32.
 
 Needs PyTorch (2.15.0 was measured): python3 -m venv venv && venv/bin/pip install torch numpy.
 """
@@ -41,12 +41,13 @@ def read_sizes(config):
     """What the rival must know of the model. Keys that the config leaves out have the values of docs/CONFIG.md."""
     with open(config, "rb") as file:
         found = tomllib.load(file)
-    model, tokenizer = found.get("model", {}), found.get("tokenizer", {})
-    fixed = {"norm": "post", "activation": "relu", "tie": "all", "position_merge": "sum", "input_feeding": False}
+    model, tokenizer, training = (found.get(section, {}) for section in ("model", "tokenizer", "training"))
+    fixed = {"activation": "relu", "tie": "all", "position_merge": "sum", "input_feeding": False}
     for key, value in fixed.items():
         if model.get(key, value) != value:
             sys.exit(f"{config}: model.{key} is {model[key]!r}\nhint: the rival has only {value!r}; name another --config")
     merges = tokenizer.get("merges")
+    dropout = model.get("dropout", 0.1)
     return SimpleNamespace(
         arch=model.get("arch", "transformer"),
         cell=model.get("cell", "lstm"),
@@ -58,8 +59,12 @@ def read_sizes(config):
         heads=model.get("n_heads", 8),
         encoder_layers=model.get("encoder_layers", 6),
         decoder_layers=model.get("decoder_layers", 6),
-        dropout=model.get("dropout", 0.1),
-        smoothing=found.get("training", {}).get("label_smoothing", 0.1),
+        norm_first=model.get("norm", "post") == "pre",
+        dropout=dropout,
+        attention_dropout=model.get("attention_dropout", dropout),
+        inner_dropout=model.get("feed_forward_dropout", dropout),
+        smoothing=training.get("label_smoothing", 0.1),
+        clip=training.get("clip_norm", 0.0),
     )
 
 
@@ -98,6 +103,8 @@ def run_torch(arguments):
         optimizer.zero_grad(set_to_none=True)
         loss = function(source, inputs, outputs)
         loss.backward()
+        if sizes.clip:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), sizes.clip)
         optimizer.step()
         loss.item()  # waits for the device
         times.append(time.time() - begin)

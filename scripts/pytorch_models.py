@@ -9,7 +9,7 @@ import math
 
 
 def transformer(torch, sizes):
-    """scaled_dot_product_attention; query, key and value of self-attention from one product; post-norm, ReLU, tied."""
+    """scaled_dot_product_attention; query, key and value of self-attention from one product; ReLU, tied."""
     nn, functional = torch.nn, torch.nn.functional
     width = sizes.width
 
@@ -30,7 +30,7 @@ def transformer(torch, sizes):
             else:
                 query, key, value = self.first(x).chunk(3, -1)
             context = functional.scaled_dot_product_attention(
-                heads(query), heads(key), heads(value), attn_mask=mask, is_causal=causal, dropout_p=sizes.dropout
+                heads(query), heads(key), heads(value), attn_mask=mask, is_causal=causal, dropout_p=sizes.attention_dropout
             )
             return self.output(context.transpose(1, 2).reshape(x.shape))
 
@@ -41,16 +41,23 @@ def transformer(torch, sizes):
             self.cross_attention = Attention(to_memory=True) if decoder else None
             self.inner, self.outer = nn.Linear(width, sizes.inner), nn.Linear(sizes.inner, width)
             self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if decoder else 2))
-            self.dropout = nn.Dropout(sizes.dropout)
+            self.dropout, self.inner_dropout = nn.Dropout(sizes.dropout), nn.Dropout(sizes.inner_dropout)
+
+        def add(self, x, norm, part):
+            if sizes.norm_first:
+                return x + self.dropout(part(norm(x)))
+            return norm(x + self.dropout(part(x)))
+
+        def network(self, x):
+            return self.outer(self.inner_dropout(functional.relu(self.inner(x))))
 
         def forward(self, x, mask, memory=None):
             causal = memory is not None
-            y = self.self_attention(x, mask=None if causal else mask, causal=causal)
-            x = self.norms[0](x + self.dropout(y))
+            own_mask = None if causal else mask
+            x = self.add(x, self.norms[0], lambda x: self.self_attention(x, mask=own_mask, causal=causal))
             if memory is not None:
-                x = self.norms[1](x + self.dropout(self.cross_attention(x, memory, mask=mask)))
-            y = self.outer(self.dropout(functional.relu(self.inner(x))))
-            return self.norms[-1](x + self.dropout(y))
+                x = self.add(x, self.norms[1], lambda x: self.cross_attention(x, memory, mask=mask))
+            return self.add(x, self.norms[-1], self.network)
 
     class Transformer(nn.Module):
         def __init__(self):
@@ -60,6 +67,10 @@ def transformer(torch, sizes):
             self.encoder = nn.ModuleList(Layer(decoder=False) for _ in range(sizes.encoder_layers))
             self.decoder = nn.ModuleList(Layer(decoder=True) for _ in range(sizes.decoder_layers))
             self.dropout = nn.Dropout(sizes.dropout)
+            # Nobody has taken the norm of the last layers' sums where norms come first.
+            self.last_norms = nn.ModuleList(
+                nn.LayerNorm(width) if sizes.norm_first else nn.Identity() for _ in range(2)
+            )
             position = torch.arange(512).unsqueeze(1).float()
             angle = position * torch.exp(torch.arange(0, width, 2).float() * (-math.log(10_000.0) / width))
             encoding = torch.zeros(512, width)
@@ -73,9 +84,11 @@ def transformer(torch, sizes):
             memory = self.embed(source)
             for layer in self.encoder:
                 memory = layer(memory, mask)
+            memory = self.last_norms[0](memory)
             x = self.embed(target)
             for layer in self.decoder:
                 x = layer(x, mask, memory)
+            x = self.last_norms[1](x)
             return functional.linear(x, self.table.weight)
 
     return Transformer()

@@ -38,6 +38,11 @@ const TILE_COLUMNS: usize = 32;
 const BLOCK_ROWS: usize = 96;
 /// Columns of the result that one task takes at most.
 const BLOCK_COLUMNS: usize = 128;
+/// Either of them where sums are long and tile registers make them: what is multiplied comes from farther away then than
+/// they can wait for, and a larger block needs less of it.
+const LONG_BLOCK: usize = 256;
+/// Numbers of a sum that is long.
+const LONG: usize = 2048;
 /// Multiplications below which threads cost more than they gain.
 const SERIAL: usize = 1 << 17;
 
@@ -110,10 +115,14 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     } else {
         (right.columns, TILE_COLUMNS, BLOCK_COLUMNS)
     };
+    // Several tasks a thread even out what else the machine does.
+    let (most, tasks_of_thread) = match format {
+        Format::Amx(_) if left.columns >= LONG => (LONG_BLOCK, 2),
+        _ => (most, 4),
+    };
     let tiles = side.div_ceil(tile);
     let threads = rayon::current_num_threads();
-    // Four tasks a thread even out what else the machine does.
-    let tasks = (4 * threads)
+    let tasks = (tasks_of_thread * threads)
         .max(tiles.div_ceil(most / tile))
         .next_multiple_of(threads)
         .min(tiles);
