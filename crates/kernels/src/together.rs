@@ -16,6 +16,8 @@ use crate::cpu::is_fused;
 
 /// How long a thread looks for tasks in vain before it may sleep.
 const PATIENCE: Duration = Duration::from_millis(5);
+/// How often it looks before it lets other programs have the CPU for a moment, should they want it.
+const LOOKS: usize = 64;
 
 /// Does work that consists of many operations: where they run fused on a thread of the pool, so that each operation
 /// shares its tasks out from within, and otherwise on this thread.
@@ -56,11 +58,19 @@ pub fn together<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R 
 /// not held up for long.
 fn stay_awake(is_under_way: &AtomicBool) {
     let mut last = Instant::now();
+    let mut looks = 0;
     while is_under_way.load(Ordering::Acquire) {
         match rayon::yield_now() {
             Some(Yield::Executed) => last = Instant::now(),
             _ if last.elapsed() > PATIENCE => return,
-            _ => std::thread::yield_now(),
+            _ => {
+                looks += 1;
+                if looks % LOOKS == 0 {
+                    std::thread::yield_now();
+                } else {
+                    std::hint::spin_loop();
+                }
+            }
         }
     }
 }
