@@ -1,8 +1,8 @@
 //! Work that consists of many operations, on the pool's threads.
 //!
-//! A thread of the pool that finds no task falls asleep after some microseconds, and to wake it takes up to a hundred, more
-//! than many operations do. While work is under way, the other threads therefore go on looking, through all that only one
-//! thread does between operations.
+//! A thread of the pool that finds no task falls asleep after some microseconds. To wake it can take a hundred, longer than
+//! many operations take. While work is under way, the other threads therefore go on looking for tasks, also where only
+//! one thread has something to do.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

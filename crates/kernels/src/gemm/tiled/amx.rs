@@ -87,7 +87,7 @@ fn is_permitted() -> bool {
 
 /// This thread's tile registers, which can be used as long as this is there.
 pub(super) struct Registers {
-    /// What is stored to it is not read.
+    /// Where a register is stored that nobody reads.
     unread: Register,
     not_send: PhantomData<*const ()>,
 }
@@ -273,9 +273,9 @@ impl Registers {
         unsafe {
             match parts {
                 Parts::One => tile!("2048", [first_right!("0", "1024"), left!("0", "1024")]),
-                // Parts 1 and 3, then 1 2, 2 2, 2 1, 1 1 and 3 1: each step changes one side. A register is stored
-                // once a block, because storing sleeps when it is not used for about a microsecond, and takes a
-                // quarter of one to wake up.
+                // Parts 1 and 3, then 1 2, 2 2, 2 1, 1 1 and 3 1: each step changes one side. The unit that stores
+                // registers sleeps after about a microsecond without work and takes a quarter of one to wake up: it is
+                // given some in every block.
                 Parts::Three => tile!(
                     "6144",
                     [

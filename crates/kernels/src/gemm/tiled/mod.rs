@@ -38,10 +38,10 @@ const TILE_COLUMNS: usize = 32;
 const BLOCK_ROWS: usize = 96;
 /// Columns of the result that one task takes at most.
 const BLOCK_COLUMNS: usize = 128;
-/// Either of them where sums are long and tile registers make them: what is multiplied comes from farther away then than
-/// they can wait for, and a larger block needs less of it.
+/// Either of them for [`LONG`] sums in tile registers: factors do not fit into the second cache then, and larger blocks
+/// read them less often.
 const LONG_BLOCK: usize = 256;
-/// Numbers of a sum that is long.
+/// Numbers of such a sum.
 const LONG: usize = 2048;
 /// Multiplications below which threads cost more than they gain.
 const SERIAL: usize = 1 << 17;
