@@ -199,13 +199,14 @@ def watch(command, report, updates, folder, variables, interrupt):
 
 def train_ember(settings, variables, folder, updates, arguments):
     settings = {**SAME_AS_EOLE, "training.precision": "fp32", **settings}
-    command = [arguments.ember, "train", str(CONFIG), "--device", "flex", "--run-dir", str(folder)]
+    run = folder / "run"
+    command = [arguments.ember, "train", str(CONFIG), "--device", "flex", "--run-dir", str(run)]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     folder.mkdir(parents=True)
     variables = {"RAYON_NUM_THREADS": str(arguments.threads), **variables}
     # It is interrupted, for at the proper end there would be a validation.
-    return watch(command, folder / "metrics.jsonl", updates, folder, variables, interrupt=True)
+    return watch(command, run / "metrics.jsonl", updates, folder, variables, interrupt=True)
 
 
 def train_eole(settings, variables, folder, updates, arguments):
@@ -268,8 +269,9 @@ def cut(word, ranks):
 
 def prepare(arguments):
     """Lets EmberNMT learn the sub-words, and writes text and vocabulary for Eole."""
-    run = arguments.work / "runs" / "sub-words"
-    train_ember({}, {}, run, 1, arguments)
+    folder = arguments.work / "runs" / "sub-words"
+    train_ember({}, {}, folder, 1, arguments)
+    run = folder / "run"
     [tokenizer] = json.loads((run / "tokenizer.json").read_text(encoding="utf-8"))["sides"]
     alphabet, merges = list(tokenizer["alphabet"]), [tuple(pair) for pair in tokenizer["merges"]]
     texts = alphabet + [" "] + [f"{character} " for character in alphabet] + [left + right for left, right in merges]
