@@ -47,7 +47,10 @@ def read_sizes(config):
         if model.get(key, value) != value:
             sys.exit(f"{config}: model.{key} is {model[key]!r}\nhint: the rival has only {value!r}; name another --config")
     merges = tokenizer.get("merges")
-    dropout = model.get("dropout", 0.1)
+    places = ("embedding", "residual", "attention", "feed_forward")
+    dropout = {place: model.get(f"{place}_dropout", model.get("dropout", 0.1)) for place in places}
+    if not all(isinstance(rate, (int, float)) for rate in dropout.values()):
+        sys.exit(f"{config}: rates of dropout differ by layer\nhint: the rival has one for each place; name another --config")
     return SimpleNamespace(
         arch=model.get("arch", "transformer"),
         cell=model.get("cell", "lstm"),
@@ -61,8 +64,6 @@ def read_sizes(config):
         decoder_layers=model.get("decoder_layers", 6),
         norm_first=model.get("norm", "post") == "pre",
         dropout=dropout,
-        attention_dropout=model.get("attention_dropout", dropout),
-        inner_dropout=model.get("feed_forward_dropout", dropout),
         smoothing=training.get("label_smoothing", 0.1),
         clip=training.get("clip_norm", 0.0),
     )

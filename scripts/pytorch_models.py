@@ -30,7 +30,7 @@ def transformer(torch, sizes):
             else:
                 query, key, value = self.first(x).chunk(3, -1)
             context = functional.scaled_dot_product_attention(
-                heads(query), heads(key), heads(value), attn_mask=mask, is_causal=causal, dropout_p=sizes.attention_dropout
+                heads(query), heads(key), heads(value), mask, sizes.dropout["attention"], is_causal=causal
             )
             return self.output(context.transpose(1, 2).reshape(x.shape))
 
@@ -41,7 +41,8 @@ def transformer(torch, sizes):
             self.cross_attention = Attention(to_memory=True) if decoder else None
             self.inner, self.outer = nn.Linear(width, sizes.inner), nn.Linear(sizes.inner, width)
             self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if decoder else 2))
-            self.dropout, self.inner_dropout = nn.Dropout(sizes.dropout), nn.Dropout(sizes.inner_dropout)
+            self.dropout = nn.Dropout(sizes.dropout["residual"])
+            self.inner_dropout = nn.Dropout(sizes.dropout["feed_forward"])
 
         def add(self, x, norm, part):
             if sizes.norm_first:
@@ -66,7 +67,7 @@ def transformer(torch, sizes):
             nn.init.normal_(self.table.weight, std=width**-0.5)
             self.encoder = nn.ModuleList(Layer(decoder=False) for _ in range(sizes.encoder_layers))
             self.decoder = nn.ModuleList(Layer(decoder=True) for _ in range(sizes.decoder_layers))
-            self.dropout = nn.Dropout(sizes.dropout)
+            self.dropout = nn.Dropout(sizes.dropout["embedding"])
             # Nobody has taken the norm of the last layers' sums where norms come first.
             self.last_norms = nn.ModuleList(
                 nn.LayerNorm(width) if sizes.norm_first else nn.Identity() for _ in range(2)
@@ -104,7 +105,7 @@ def recurrent(torch, sizes):
 
     def layers(count, **options):
         # PyTorch warns of dropout between layers where there is one layer.
-        dropout = sizes.dropout if count > 1 else 0.0
+        dropout = sizes.dropout["residual"] if count > 1 else 0.0
         return cell(width, num_layers=count, batch_first=True, dropout=dropout, **options)
 
     class Attention(nn.Module):
@@ -136,7 +137,7 @@ def recurrent(torch, sizes):
             self.bridges = nn.ModuleList(nn.Linear(width, width) for _ in range(states))
             self.decoder = layers(sizes.decoder_layers, hidden_size=width)
             self.attention = Attention() if sizes.arch == "rnn-attention" else None
-            self.dropout = nn.Dropout(sizes.dropout)
+            self.dropout = nn.Dropout(sizes.dropout["embedding"])
 
         def embed(self, ids):
             return self.dropout(self.table(ids) * math.sqrt(width))
