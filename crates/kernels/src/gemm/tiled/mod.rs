@@ -1,8 +1,8 @@
 //! Products tile by tile, after Goto and van de Geijn (2008), "Anatomy of high-performance matrix multiplication".
 //!
 //! The result is made of tiles, which stay in registers while `k` runs: of 12 rows and 32 columns in [512-bit
-//! registers](registers), of 32 rows and 32 columns in [tile registers](amx), where the CPU has those. Along `k` the
-//! work is cut into pieces, so that what a tile reads stays in the first or the second cache:
+//! registers](registers), of 16 or 32 of both in [tile registers](amx), where the CPU has those. Along `k` the work is
+//! cut into pieces, so that what a tile reads stays in the first or the second cache:
 //!
 //! ```text
 //! panel   a piece of the right factor for the columns of a tile, copied as [steps, columns] words; few rows read it
@@ -32,8 +32,6 @@ pub use self::amx::is_available as has_amx;
 pub use self::order::Format;
 pub use self::strips::Strips;
 
-/// Columns of a tile: two registers.
-const TILE_COLUMNS: usize = 32;
 /// Rows of the result that one task takes at most.
 const BLOCK_ROWS: usize = 96;
 /// Columns of the result that one task takes at most.
@@ -70,7 +68,7 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     let right_in_place = format == Format::Fp32
         && left.rows <= FEW_ROWS
         && right.column_stride == 1
-        && right.columns.is_multiple_of(TILE_COLUMNS)
+        && right.columns.is_multiple_of(registers::COLUMNS)
         && product.right.panels.is_none()
         && sums.is_none();
     let fresh;
@@ -113,12 +111,12 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     let (side, tile, most) = if by_rows {
         (left.rows, format.tile_rows(), BLOCK_ROWS)
     } else {
-        (right.columns, TILE_COLUMNS, BLOCK_COLUMNS)
+        (right.columns, format.tile_columns(), BLOCK_COLUMNS)
     };
     // Several tasks a thread even out what else the machine does.
-    let (most, tasks_of_thread) = match format {
-        Format::Amx(_) if left.columns >= LONG => (LONG_BLOCK, 2),
-        _ => (most, 4),
+    let (most, tasks_of_thread) = match format.is_amx() && left.columns >= LONG {
+        true => (LONG_BLOCK, 2),
+        false => (most, 4),
     };
     let tiles = side.div_ceil(tile);
     let threads = rayon::current_num_threads();
@@ -183,7 +181,7 @@ impl Job<'_> {
         let [left_order, right_order] = [Side::Left, Side::Right].map(|side| Order { side, format });
         let [mut left_copy, mut right_copy] = [Words::default(), Words::default()];
         // SAFETY: the format was chosen because the machine has what it takes.
-        let mut amx = matches!(format, Format::Amx(_)).then(|| unsafe { amx::Registers::new() });
+        let mut amx = format.is_amx().then(|| unsafe { amx::Registers::new() });
         for piece in Piece::all(self.left.columns, format) {
             let left = match &self.left_strips {
                 _ if self.in_place => &[],
@@ -205,39 +203,51 @@ impl Job<'_> {
     }
 
     /// Adds a piece of `k` to a part of the result. `left` and `right` begin with the part's first strips.
-    fn add(&self, piece: Piece, part: Part, left: &[u32], right: &[u32], mut amx: Option<&mut amx::Registers>) {
+    fn add(&self, piece: Piece, part: Part, left: &[u32], right: &[u32], amx: Option<&mut amx::Registers>) {
+        let target = self.target(piece, part);
+        // SAFETY: the result has the part's rows and columns; the instructions were found before this was called.
+        match (self.format, amx) {
+            (Format::AmxRounded, Some(amx)) => unsafe { amx.multiply_rounded(left, right, piece.depth, &target) },
+            (Format::AmxDigits, Some(amx)) => unsafe { amx.multiply_digits(left, right, piece.depth, &target) },
+            _ => self.add_tiles(piece, part, left, right),
+        }
+    }
+
+    /// The same, in 512-bit registers.
+    fn add_tiles(&self, piece: Piece, part: Part, left: &[u32], right: &[u32]) {
         let steps = self.format.steps(piece.depth);
-        let tile_rows = self.format.tile_rows();
-        for column in (part.columns[0]..part.columns[1]).step_by(TILE_COLUMNS) {
+        let [tile_rows, tile_columns] = [self.format.tile_rows(), self.format.tile_columns()];
+        for column in (part.columns[0]..part.columns[1]).step_by(tile_columns) {
             let panel = match self.right_in_place {
                 true => &[],
-                false => &right[(column - part.columns[0]) * steps..][..TILE_COLUMNS * steps],
+                false => &right[(column - part.columns[0]) * steps..][..tile_columns * steps],
             };
             for row in (part.rows[0]..part.rows[1]).step_by(tile_rows) {
-                let target = self.target(piece, row, column, tile_rows.min(part.rows[1] - row));
                 let strip = match self.in_place {
                     true => &[],
                     false => &left[(row - part.rows[0]) * steps..][..tile_rows * steps],
                 };
+                let target = self.target(
+                    piece,
+                    Part {
+                        rows: [row, part.rows[1].min(row + tile_rows)],
+                        columns: [column, part.columns[1].min(column + tile_columns)],
+                    },
+                );
+                let tile = self.tile(piece, [row, column], strip, panel, target);
                 // SAFETY: the result has the target's rows and columns; the instructions were found before this was
                 // called.
-                unsafe {
-                    match (self.format, &mut amx) {
-                        (Format::Amx(parts), Some(amx)) => {
-                            amx.multiply(strip, panel, piece.depth.div_ceil(amx::DEPTH), parts, &target);
-                        }
-                        (Format::Amx(_), None) => unreachable!("a task of such products has tile registers"),
-                        (Format::Fp32 | Format::Bf16, _) => self
-                            .tile(piece, [row, column], strip, panel, target)
-                            .add(self.format == Format::Bf16),
-                    }
-                }
+                unsafe { tile.add(self.format == Format::Bf16) };
             }
         }
     }
 
-    /// The tile of the result that begins at `row` and `column`.
-    fn target(&self, piece: Piece, row: usize, column: usize, rows: usize) -> Target {
+    /// Where a part of the result is, and what is added to it.
+    fn target(&self, piece: Piece, part: Part) -> Target {
+        let Part {
+            rows: [row, end],
+            columns: [column, last],
+        } = part;
         let to = self.result.at(row * self.row_stride + column);
         let (initial, initial_stride) = match self.start {
             _ if piece.start > 0 => (to.cast_const(), self.row_stride),
@@ -250,8 +260,8 @@ impl Job<'_> {
             stride: self.row_stride,
             initial,
             initial_stride,
-            rows,
-            columns: TILE_COLUMNS.min(self.right.columns - column),
+            rows: end - row,
+            columns: last - column,
         }
     }
 
@@ -276,10 +286,10 @@ impl Job<'_> {
         };
         let (right, right_stride) = if self.right_in_place {
             let numbers = &self.right.data[piece.start * self.right.row_stride + column..];
-            assert!((piece.depth - 1) * self.right.row_stride + TILE_COLUMNS <= numbers.len());
+            assert!((piece.depth - 1) * self.right.row_stride + registers::COLUMNS <= numbers.len());
             (numbers.as_ptr().cast(), self.right.row_stride)
         } else {
-            (panel.as_ptr(), TILE_COLUMNS)
+            (panel.as_ptr(), registers::COLUMNS)
         };
         registers::Tile {
             steps,
@@ -293,7 +303,8 @@ impl Job<'_> {
     }
 }
 
-/// A tile of the result, and what it starts with.
+/// A part of the result, and what it starts with.
+#[derive(Clone, Copy)]
 struct Target {
     to: *mut f32,
     /// Numbers from a row to the next.
@@ -302,7 +313,7 @@ struct Target {
     initial: *const f32,
     /// Numbers from a row of it to the next.
     initial_stride: usize,
-    /// Rows and columns that the result has, up to those of a tile.
+    /// Its rows and columns.
     rows: usize,
     columns: usize,
 }

@@ -13,16 +13,18 @@ pub enum Format {
     Fp32,
     /// In 512-bit registers. A word is two bf16 numbers that follow each other along `k`.
     Bf16,
-    /// In tile registers: see [`amx`].
-    Amx(amx::Parts),
+    /// In tile registers. A word is two bf16 numbers: see [`amx`].
+    AmxRounded,
+    /// In tile registers. A word is a digit of four numbers, and behind a piece comes its scale: see [`amx`].
+    AmxDigits,
 }
 
 impl Format {
     /// The fastest one of this machine, for products with many rows.
     pub fn of(precision: Precision) -> Self {
         match (InstructionSet::detect().has_amx(), precision) {
-            (true, Precision::Fp32) => Self::Amx(amx::Parts::Three),
-            (true, Precision::Bf16) => Self::Amx(amx::Parts::One),
+            (true, Precision::Fp32) => Self::AmxDigits,
+            (true, Precision::Bf16) => Self::AmxRounded,
             (false, Precision::Fp32) => Self::Fp32,
             (false, Precision::Bf16) => Self::Bf16,
         }
@@ -32,7 +34,7 @@ impl Format {
     /// does not pay to take its numbers apart.
     pub fn of_rows(precision: Precision, rows: usize) -> Self {
         match Self::of(precision) {
-            Self::Amx(amx::Parts::Three) if rows <= FEW_ROWS => Self::Fp32,
+            Self::AmxDigits if rows <= FEW_ROWS => Self::Fp32,
             format => format,
         }
     }
@@ -42,10 +44,8 @@ impl Format {
         match self {
             // A panel takes 64 KiB in fp32, 32 KiB in bf16.
             Self::Fp32 | Self::Bf16 => 512,
-            // 16 KiB, so that it stays in the first cache.
-            Self::Amx(amx::Parts::One) => 256,
-            // 96 KiB in the second cache, which is fast enough for six products of each part of a panel.
-            Self::Amx(amx::Parts::Three) => 512,
+            // 16 KiB and 12 KiB, so that it stays in the first cache.
+            Self::AmxRounded | Self::AmxDigits => 256,
         }
     }
 
@@ -54,15 +54,33 @@ impl Format {
         match self {
             Self::Fp32 => depth,
             Self::Bf16 => depth.div_ceil(2),
-            Self::Amx(parts) => depth.div_ceil(amx::DEPTH) * (amx::DEPTH / 2) * parts.count(),
+            Self::AmxRounded => depth.div_ceil(amx::ROUNDED_DEPTH) * (amx::ROUNDED_DEPTH / 2),
+            Self::AmxDigits => {
+                depth.div_ceil(amx::DIGITS_DEPTH) * (amx::DIGITS_DEPTH / 4) * amx::DIGITS + depth.div_ceil(self.depth())
+            }
         }
     }
 
-    /// Rows of a tile of the result; see [`super::TILE_COLUMNS`].
+    /// Whether tile registers are used.
+    pub const fn is_amx(self) -> bool {
+        matches!(self, Self::AmxRounded | Self::AmxDigits)
+    }
+
+    /// Rows of a tile of the result.
     pub const fn tile_rows(self) -> usize {
         match self {
             Self::Fp32 | Self::Bf16 => registers::ROWS,
-            Self::Amx(_) => amx::SIDE,
+            Self::AmxRounded => amx::ROUNDED_SIDE,
+            Self::AmxDigits => amx::REGISTER,
+        }
+    }
+
+    /// Columns of a tile of the result.
+    pub const fn tile_columns(self) -> usize {
+        match self {
+            Self::Fp32 | Self::Bf16 => registers::COLUMNS,
+            Self::AmxRounded => amx::ROUNDED_SIDE,
+            Self::AmxDigits => amx::REGISTER,
         }
     }
 }
@@ -88,7 +106,7 @@ impl Order {
     pub const fn width(self) -> usize {
         match self.side {
             Side::Left => self.format.tile_rows(),
-            Side::Right => super::TILE_COLUMNS,
+            Side::Right => self.format.tile_columns(),
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::{TILE_COLUMNS, Target};
+use super::Target;
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 12;
+/// Columns of a tile: two registers.
+pub(super) const COLUMNS: usize = 32;
 
 /// One tile of the result.
 pub(super) struct Tile {
@@ -105,7 +107,7 @@ impl Tile {
                         _mm512_add_ps(sum, _mm512_maskz_loadu_ps(masks[half], initial))
                     };
                     let to = to.wrapping_add(row * stride + half * 16);
-                    if columns == TILE_COLUMNS {
+                    if columns == COLUMNS {
                         _mm512_storeu_ps(to, sum);
                     } else {
                         _mm512_mask_storeu_ps(to, masks[half], sum);

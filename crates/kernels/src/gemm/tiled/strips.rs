@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::super::{Matrix, add_rows};
 use super::SERIAL;
-use super::amx::{self, Parts};
+use super::amx;
 use super::order::{Format, Order, Side};
 use super::pack::{Lines, Place};
 use super::words::Words;
@@ -18,7 +18,7 @@ pub struct Strips {
     order: Order,
 }
 
-/// Numbers of a lane that are summed by themselves, and that one task copies where lanes lie side by side.
+/// Numbers of a lane that one task copies where lanes lie side by side, and sums by themselves.
 const RANGE: usize = 128;
 /// Strips that one task copies there.
 const STRIPS: usize = 8;
@@ -26,10 +26,9 @@ const STRIPS: usize = 8;
 const _: () = assert!(
     Format::Fp32.depth().is_multiple_of(RANGE)
         && Format::Bf16.depth().is_multiple_of(RANGE)
-        && Format::Amx(Parts::One).depth().is_multiple_of(RANGE)
-        && Format::Amx(Parts::Three).depth().is_multiple_of(RANGE)
+        && Format::AmxRounded.depth().is_multiple_of(RANGE)
         && RANGE.is_multiple_of(2)
-        && RANGE.is_multiple_of(amx::DEPTH)
+        && RANGE.is_multiple_of(amx::ROUNDED_DEPTH)
 );
 
 impl Strips {
@@ -52,7 +51,8 @@ impl Strips {
         let to = Shared::new(&mut words);
         // The sums of each range, `[ranges, lanes]`.
         let is_summed = sums.is_some();
-        let ranges = if is_summed { lanes.columns.div_ceil(RANGE) } else { 0 };
+        let range = range(lanes, order).unwrap_or(order.format.depth());
+        let ranges = if is_summed { lanes.columns.div_ceil(range) } else { 0 };
         let mut partial = vec![0.0; ranges * lanes.rows];
         let partial_to = Shared::new(&mut partial);
         tasks(lanes, order).into_par_iter().for_each(|task| {
@@ -60,7 +60,7 @@ impl Strips {
             let before = order.steps(task.piece.start) * all + first * order.steps(task.piece.depth);
             // SAFETY: tasks have lanes or ranges of their own.
             unsafe {
-                let row = task.range.start / RANGE * lanes.rows;
+                let row = task.range.start / range * lanes.rows;
                 let sums = is_summed.then(|| partial_to.part(row + first, last - first));
                 task.copy(lanes, order, to.at(before), sums);
             }
@@ -99,16 +99,16 @@ struct Task {
 
 /// The tasks that share the copy of a factor.
 fn tasks(lanes: Matrix, order: Order) -> Vec<Task> {
-    let is_split = is_split(lanes, order);
+    let range = range(lanes, order);
     let width = order.width();
     let mut tasks = Vec::new();
     for piece in Piece::all(lanes.columns, order.format) {
         // Enough work for a task to be worth its start.
-        let strips = match is_split {
-            true => STRIPS,
-            false => (SERIAL / 16 / (width * order.steps(piece.depth))).max(1),
+        let strips = match range {
+            Some(_) => STRIPS,
+            None => (SERIAL / 16 / (width * order.steps(piece.depth))).max(1),
         };
-        for range in piece.ranges(is_split) {
+        for range in piece.ranges(range) {
             tasks.extend((0..lanes.rows).step_by(strips * width).map(|first| Task {
                 lanes: [first, lanes.rows.min(first + strips * width)],
                 piece,
@@ -119,10 +119,14 @@ fn tasks(lanes: Matrix, order: Order) -> Vec<Task> {
     tasks
 }
 
-/// Whether the numbers of a lane are copied range by range: where lanes lie side by side.
-fn is_split(lanes: Matrix, order: Order) -> bool {
+/// Numbers of a lane that are copied at once, where lanes lie side by side; none where each is copied as it lies.
+fn range(lanes: Matrix, order: Order) -> Option<usize> {
     let rows_stay = order.format == Format::Bf16 && lanes.column_stride == 1 && order.side == Side::Left;
-    lanes.row_stride == 1 && !rows_stay
+    (lanes.row_stride == 1 && !rows_stay).then(|| match order.format {
+        // What scales a lane depends on all of its piece.
+        Format::AmxDigits => order.format.depth(),
+        _ => RANGE,
+    })
 }
 
 impl Task {
@@ -172,7 +176,7 @@ pub(super) fn copied<'a>(
     }
     let words = &mut words[..size];
     let mut partial = Vec::new();
-    for range in piece.ranges(is_split(lanes, order)) {
+    for range in piece.ranges(range(lanes, order)) {
         let task = Task {
             lanes: [first, last],
             piece,
@@ -208,9 +212,9 @@ impl Piece {
         })
     }
 
-    /// The parts of the piece that are summed by themselves, or all of it.
-    fn ranges(self, is_split: bool) -> impl Iterator<Item = Self> {
-        let most = if is_split { RANGE } else { self.depth };
+    /// The parts of the piece that are copied at once.
+    fn ranges(self, most: Option<usize>) -> impl Iterator<Item = Self> {
+        let most = most.unwrap_or(self.depth);
         (0..self.depth).step_by(most).map(move |begin| Self {
             start: self.start + begin,
             depth: most.min(self.depth - begin),

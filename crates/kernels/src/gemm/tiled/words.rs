@@ -1,5 +1,6 @@
 //! Memory that begins with a cache line.
 
+use std::arch::x86_64::*;
 use std::ops::{Deref, DerefMut};
 
 use crate::numbers::{Plain, uninitialized};
@@ -10,6 +11,30 @@ use crate::numbers::{Plain, uninitialized};
 pub struct Line(pub [u32; 16]);
 
 impl Plain for Line {}
+
+impl Line {
+    /// What a register holds.
+    #[target_feature(enable = "avx512f")]
+    pub fn of(register: __m512i) -> Self {
+        let mut line = Self([0; 16]);
+        // SAFETY: a line is as large as a register.
+        unsafe { _mm512_store_si512((&raw mut line).cast(), register) };
+        line
+    }
+
+    /// Its words in a register.
+    #[target_feature(enable = "avx512f")]
+    pub fn words(&self) -> __m512i {
+        // SAFETY: a line is as large as a register.
+        unsafe { _mm512_load_si512((&raw const *self).cast()) }
+    }
+
+    /// Its words as numbers.
+    #[target_feature(enable = "avx512f")]
+    pub fn numbers(&self) -> __m512 {
+        _mm512_castsi512_ps(self.words())
+    }
+}
 
 /// Words in whole cache lines. They hold what was in their memory before: see [`uninitialized`].
 #[derive(Default)]

@@ -1,13 +1,14 @@
-//! Factors copied in the order in which tiles read them, and rounded or taken apart where that is wanted.
+//! Factors copied in the order in which tiles read them, and rounded or taken apart as their format wants it.
 
+mod digits;
 mod registers;
-mod tiles;
+mod rounded;
+mod squares;
 
 use std::arch::x86_64::*;
 
-use super::amx::Parts;
 use super::order::{Format, Order, Side};
-use super::{TILE_COLUMNS, registers::ROWS};
+use super::registers::{COLUMNS, ROWS};
 
 /// Lanes (columns of a right factor, rows of a left one) side by side, `depth` numbers each.
 pub(super) struct Lines<'a> {
@@ -46,10 +47,10 @@ impl Lines<'_> {
         // SAFETY: all numbers lie before `last`; the rest is the caller's.
         unsafe {
             match (format, side) {
-                (Format::Amx(Parts::One), _) => self.pack_tiles::<1>(side, place, sums),
-                (Format::Amx(Parts::Three), _) => self.pack_tiles::<3>(side, place, sums),
+                (Format::AmxDigits, _) => self.pack_digits(side, place, sums),
+                (Format::AmxRounded, _) => self.pack_rounded(side, place, sums),
                 (_, Side::Left) => self.pack_words::<ROWS>(format == Format::Bf16, place, sums),
-                (_, Side::Right) => self.pack_words::<TILE_COLUMNS>(format == Format::Bf16, place, sums),
+                (_, Side::Right) => self.pack_words::<COLUMNS>(format == Format::Bf16, place, sums),
             }
         }
     }

@@ -2,8 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::super::TILE_COLUMNS;
-use super::super::registers::{ROWS, lane_masks};
+use super::super::registers::{COLUMNS, ROWS, lane_masks};
 use super::{Lines, Place, pairs, rounded, transposed};
 
 /// Steps that are copied of every strip before the next ones: few, so that the rows that they lie in stay in the first
@@ -17,7 +16,7 @@ impl Lines<'_> {
     /// # Safety
     /// See [`Lines::pack`], which checked the lines.
     pub(super) unsafe fn pack_words<const WIDTH: usize>(&self, is_bf16: bool, place: Place, sums: Option<&mut [f32]>) {
-        const { assert!(WIDTH == ROWS || WIDTH == TILE_COLUMNS) };
+        const { assert!(WIDTH == ROWS || WIDTH == COLUMNS) };
         // SAFETY: by the caller.
         unsafe {
             match (is_bf16, self.lane_stride, self.depth_stride) {
