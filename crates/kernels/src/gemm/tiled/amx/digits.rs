@@ -29,8 +29,9 @@ const _: () = assert!(4 * REGISTER_WORDS == REGISTER * DEPTH);
 
 /// Sums of products that are worth the same.
 const SUMS: usize = 4;
-/// Rows of a result that are made of their sums while one block of the next tile is multiplied.
-const ROWS_OF_BLOCK: usize = 4;
+/// Rows of a result that are made of their sums while one block of the next tile is multiplied; where blocks are few, it
+/// is twice as many.
+const FEW_ROWS: usize = 4;
 /// What the second sum is worth beside the first, and the last beside the third.
 const DIGIT: f32 = 1.0 / 256.0;
 /// What the third sum is worth beside the first.
@@ -112,8 +113,14 @@ impl Last {
         // Where there is none, it is not looked at.
         let last = self.tile.unwrap_or(tile);
         let (initial, initial_stride) = last.target.initial();
+        // As many as make all rows, if there are enough.
+        let rows_of_block = if 2 * blocks * FEW_ROWS <= REGISTER {
+            2 * FEW_ROWS
+        } else {
+            FEW_ROWS
+        };
         let with_rows = match self.tile {
-            Some(_) => blocks.min(REGISTER / ROWS_OF_BLOCK),
+            Some(_) => blocks.min(REGISTER / rows_of_block),
             None => 0,
         };
         /// A row of the result before; that of the next tile is fetched, or storing it would wait.
@@ -169,56 +176,65 @@ impl Last {
                 )
             };
         }
+        /// All blocks, the first ones with rows of the result before.
+        macro_rules! tile {
+            ($rows:expr) => {
+                asm!(
+                    "tilezero tmm0",
+                    "tilezero tmm1",
+                    "tilezero tmm2",
+                    "tilezero tmm3",
+                    "test {with_rows}, {with_rows}",
+                    "jz 3f",
+                    "2:",
+                    block!($rows),
+                    "dec {with_rows}",
+                    "jnz 2b",
+                    "3:",
+                    "test {others}, {others}",
+                    "jz 5f",
+                    "4:",
+                    block!(""),
+                    "dec {others}",
+                    "jnz 4b",
+                    "5:",
+                    "tilestored [{sums} + 1*{row}], tmm0",
+                    "tilestored [{sums} + 1*{row} + 1024], tmm1",
+                    "tilestored [{sums} + 1*{row} + 2048], tmm2",
+                    "tilestored [{sums} + 1*{row} + 3072], tmm3",
+                    left = inout(reg) left.as_ptr() => _,
+                    right = inout(reg) right.as_ptr() => _,
+                    with_rows = inout(reg) with_rows => _,
+                    others = inout(reg) blocks - with_rows => _,
+                    row = in(reg) 64usize,
+                    sums = in(reg) sums,
+                    before = inout(reg) before => _,
+                    scales = inout(reg) last.row_scales => _,
+                    to = inout(reg) last.target.to => _,
+                    fetched = inout(reg) target.to => _,
+                    stride = in(reg) 4 * target.stride,
+                    initial = inout(reg) initial => _,
+                    initial_stride = in(reg) 4 * initial_stride,
+                    in("zmm29") _mm512_loadu_ps(last.column_scales),
+                    in("zmm30") _mm512_set1_ps(DIGIT),
+                    in("zmm31") _mm512_set1_ps(TWO_DIGITS),
+                    out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _,
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack),
+                )
+            };
+        }
         // SAFETY: by the caller.
         unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "test {with_rows}, {with_rows}",
-                "jz 3f",
-                "2:",
-                block!(row!()),
-                "dec {with_rows}",
-                "jnz 2b",
-                "3:",
-                "test {others}, {others}",
-                "jz 5f",
-                "4:",
-                block!(""),
-                "dec {others}",
-                "jnz 4b",
-                "5:",
-                "tilestored [{sums} + 1*{row}], tmm0",
-                "tilestored [{sums} + 1*{row} + 1024], tmm1",
-                "tilestored [{sums} + 1*{row} + 2048], tmm2",
-                "tilestored [{sums} + 1*{row} + 3072], tmm3",
-                left = inout(reg) left.as_ptr() => _,
-                right = inout(reg) right.as_ptr() => _,
-                with_rows = inout(reg) with_rows => _,
-                others = inout(reg) blocks - with_rows => _,
-                row = in(reg) 64usize,
-                sums = in(reg) sums,
-                before = inout(reg) before => _,
-                scales = inout(reg) last.row_scales => _,
-                to = inout(reg) last.target.to => _,
-                fetched = inout(reg) target.to => _,
-                stride = in(reg) 4 * target.stride,
-                initial = inout(reg) initial => _,
-                initial_stride = in(reg) 4 * initial_stride,
-                in("zmm29") _mm512_loadu_ps(last.column_scales),
-                in("zmm30") _mm512_set1_ps(DIGIT),
-                in("zmm31") _mm512_set1_ps(TWO_DIGITS),
-                out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
-            );
+            match rows_of_block {
+                FEW_ROWS => tile!(row!()),
+                _ => tile!(concat!(row!(), row!())),
+            }
         }
-        if with_rows * ROWS_OF_BLOCK < REGISTER {
+        if with_rows * rows_of_block < REGISTER {
             // SAFETY: by the caller.
-            unsafe { self.finish(with_rows * ROWS_OF_BLOCK) };
+            unsafe { self.finish(with_rows * rows_of_block) };
         }
         self.next = 1 - self.next;
         self.tile = Some(tile);
