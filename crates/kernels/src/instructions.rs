@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 /// What the kernels are run with, from the widest to the plainest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InstructionSet {
-    /// Tile registers for products of bf16 numbers, and what follows.
+    /// Tile registers for products of bf16 numbers and of whole ones, and what follows.
     Amx,
     /// 512-bit registers, and products of bf16 numbers.
     Avx512Bf16,

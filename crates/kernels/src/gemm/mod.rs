@@ -1,8 +1,8 @@
 //! Matrix products, which are nine tenths of a training step.
 //!
 //! On CPUs with AVX-512 they are our own ([`tiled`]): operands of fp32, or rounded to bf16 with sums in fp32; with AMX,
-//! too, where the CPU has it. On all others, and for the small ones inside attention, the crate `gemm` multiplies, in
-//! fp32.
+//! too, where the CPU has it, which multiplies fp32 numbers as whole ones of 24 bits. On all others, and for the small
+//! ones inside attention, the crate `gemm` multiplies, in fp32.
 //!
 //! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order. How
 //! many rows the left factor has can change last digits: [`FEW_ROWS`] are multiplied otherwise than more, unless the
