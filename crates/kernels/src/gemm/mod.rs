@@ -5,8 +5,8 @@
 //! ones inside attention, the crate `gemm` multiplies, in fp32.
 //!
 //! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order. How
-//! many rows the left factor has can change last digits: [`FEW_ROWS`] are multiplied otherwise than more, unless the
-//! right factor was prepared.
+//! many rows the left factor has can change last digits: [`FEW_ROWS`] are multiplied otherwise than more, and columns are
+//! summed otherwise beside them, unless the right factor was prepared.
 
 #[cfg(target_arch = "x86_64")]
 mod tiled;
@@ -151,7 +151,7 @@ impl Product<'_> {
         self.compute(result, self.right.matrix.columns, true, Also::default());
     }
 
-    /// The same, and the sum of each of the right factor's columns to `sums`, `[N]`: read once for both. Sums are taken
+    /// The same, and the sum of each of the right factor's columns to `sums`, `[N]`, on the way. Sums are taken
     /// over blocks of rows of a fixed size, then over the blocks.
     ///
     /// # Panics

@@ -13,7 +13,7 @@ fn at(matrix: Matrix, row: usize, column: usize) -> f64 {
 }
 
 /// Shapes that are multiples of nothing, of tiles, of the depth, and one; few rows, and one more than few.
-const SHAPES: [[usize; 3]; 14] = [
+const SHAPES: [[usize; 3]; 17] = [
     [1, 1, 1],
     [1, 32, 7],
     [12, 32, 256],
@@ -28,6 +28,9 @@ const SHAPES: [[usize; 3]; 14] = [
     [64, 65, 15],
     [24, 96, 600],
     [25, 96, 600],
+    [30, 200, 16],
+    [200, 30, 16],
+    [40, 50, 432],
 ];
 
 /// Both factors, each as it is and transposed in memory.
@@ -133,7 +136,16 @@ fn products_keep_the_digits_of_fp32() {
             let scale = |(i, x): (usize, f32)| x * 2f32.powi((i % 61) as i32 * power - 30 * power);
             numbers(count, seed).into_iter().enumerate().map(scale).collect()
         };
-        let (a, b) = (scaled(m, 1, 1), scaled(n, 2, -2));
+        let (mut a, mut b) = (scaled(m, 1, 1), scaled(n, 2, -2));
+        // Numbers about the greatest that three digits of eight bits write, and the greatest of their power of two.
+        for factor in [&mut a, &mut b] {
+            for (number, x) in factor.iter_mut().take(32).enumerate() {
+                let sign = if number % 2 == 0 { 1.0 } else { -1.0 };
+                *x = sign * f32::from_bits(0x3FFE_FEF8 + number as u32 / 2);
+            }
+            factor[32] = f32::from_bits(0x3FFF_FFFF);
+            factor[33] = 0.0;
+        }
         let mut result = vec![0.0; m * n];
         let right = Right::new(Matrix::new(&b, [1, n]), Precision::Fp32);
         Product {
@@ -210,7 +222,7 @@ fn products_are_as_exact_as_those_of_a_plain_loop() {
 #[test]
 fn what_is_not_finite_does_not_become_finite() {
     on_every_instruction_set(|| {
-        let [m, n, k] = [40, 64, 70];
+        let [m, n, k] = [40, 64, 300];
         let wrong = [
             f32::INFINITY,
             f32::NEG_INFINITY,
@@ -220,24 +232,65 @@ fn what_is_not_finite_does_not_become_finite() {
             f32::from_bits(0xFFFF_FFFF),
         ];
         for (wrong, precision) in wrong.iter().flat_map(|x| [(x, Precision::Fp32), (x, Precision::Bf16)]) {
-            let (mut a, mut b) = (numbers(m * k, 1), numbers(k * n, 2));
-            a[33 * k + 47] = *wrong;
-            b[11 * n + 60] = *wrong;
-            let mut result = vec![0.0; m * n];
-            Product {
-                left: Matrix::new(&a, [m, k]),
-                right: &Right::new(Matrix::new(&b, [k, n]), precision),
-                start: Start::Zero,
+            // In the first piece of `k` and in the last, of factors as they are and transposed in memory.
+            for (place_of_a, place_of_b, is_turned) in [(47, 290, false), (290, 11, true)] {
+                let (mut a, mut b) = (numbers(m * k, 1), numbers(k * n, 2));
+                let (left, right) = if is_turned {
+                    a[place_of_a * m + 33] = *wrong;
+                    b[60 * k + place_of_b] = *wrong;
+                    (Matrix::new(&a, [k, m]).t(), Matrix::new(&b, [n, k]).t())
+                } else {
+                    a[33 * k + place_of_a] = *wrong;
+                    b[place_of_b * n + 60] = *wrong;
+                    (Matrix::new(&a, [m, k]), Matrix::new(&b, [k, n]))
+                };
+                let mut result = vec![0.0; m * n];
+                Product {
+                    left,
+                    right: &Right::new(right, precision),
+                    start: Start::Zero,
+                }
+                .write(&mut result);
+                for (place, found) in result.into_iter().enumerate() {
+                    assert!(
+                        found.is_finite() == (place / n != 33 && place % n != 60),
+                        "{}, {precision:?}, {:x}, {place}",
+                        InstructionSet::detect(),
+                        wrong.to_bits()
+                    );
+                }
             }
-            .write(&mut result);
-            for (place, found) in result.into_iter().enumerate() {
-                assert!(
-                    found.is_finite() == (place / n != 33 && place % n != 60),
-                    "{}, {precision:?}, {:x}, {place}",
-                    InstructionSet::detect(),
-                    wrong.to_bits()
-                );
-            }
+        }
+    });
+}
+
+/// From nothing to nearly the greatest that there is.
+#[test]
+fn rows_of_any_size() {
+    on_every_instruction_set(|| {
+        let sizes = [0.0, 2.6e-32, 1e-30, 1.0, 1e30, 3.38e38];
+        let [m, n, k] = [30, 40, 3];
+        let a: Vec<f32> = (0..m)
+            .flat_map(|row| [1.0, 0.3, -0.7].map(|x| x * sizes[row % sizes.len()]))
+            .collect();
+        let b: Vec<f32> = numbers(k * n, 2).into_iter().map(|x| x / 4.0).collect();
+        let mut result = vec![0.0; m * n];
+        Product {
+            left: Matrix::new(&a, [m, k]),
+            right: &Right::new(Matrix::new(&b, [k, n]), Precision::Fp32),
+            start: Start::Zero,
+        }
+        .write(&mut result);
+        for (place, found) in result.into_iter().enumerate() {
+            let (row, column) = (place / n, place % n);
+            let expected: f64 = (0..k)
+                .map(|i| f64::from(a[row * k + i]) * f64::from(b[i * n + column]))
+                .sum();
+            assert!(
+                (f64::from(found) - expected).abs() <= 3e-7 * f64::from(sizes[row % sizes.len()]),
+                "{}: {found:e} instead of {expected:e}",
+                InstructionSet::detect()
+            );
         }
     });
 }
@@ -246,7 +299,9 @@ fn what_is_not_finite_does_not_become_finite() {
 #[test]
 fn what_stands_beside_a_result_stays() {
     on_every_instruction_set(|| {
-        for [m, n, k] in [[45, 50, 70], [33, 31, 300], [64, 32, 40]] {
+        let shapes = [[45, 50, 70], [33, 31, 300], [64, 32, 40]];
+        let starts = [Start::Zero, Start::Result];
+        for ([m, n, k], start) in shapes.iter().flat_map(|shape| starts.map(|start| (*shape, start))) {
             let (a_row, row) = (k + 5, n + 7);
             let (a, b) = (numbers(m * a_row, 1), numbers(k * n, 2));
             let left = Matrix::strided(&a, [m, k], a_row);
@@ -255,18 +310,20 @@ fn what_stands_beside_a_result_stays() {
             Product {
                 left,
                 right: &Right::prepared(matrix, Precision::Fp32),
-                start: Start::Zero,
+                start,
             }
             .write_here(&mut result, row);
             for (place, found) in result.into_iter().enumerate() {
                 let (row, column) = (place / row, place % row);
-                let expected = match column < n {
+                let expected: f64 = match column < n {
                     true => (0..k).map(|i| at(left, row, i) * at(matrix, i, column)).sum(),
-                    false => 7.0,
+                    false => 0.0,
                 };
+                let is_kept = column >= n || matches!(start, Start::Result);
+                let expected = expected + if is_kept { 7.0 } else { 0.0 };
                 assert!(
                     (f64::from(found) - expected).abs() < 2e-6 * (k as f64).sqrt(),
-                    "{}, {m}x{n}x{k} at {row},{column}: {found} instead of {expected}",
+                    "{}, {m}x{n}x{k} {start:?} at {row},{column}: {found} instead of {expected}",
                     InstructionSet::detect()
                 );
             }

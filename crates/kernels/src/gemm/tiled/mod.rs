@@ -11,7 +11,8 @@
 //! ```
 //!
 //! What a word is says [`Format`]; a step is a word. For 512-bit registers a strip is copied in the order in which its
-//! matrix lies in memory; the tile reads it one word at a time, so that either will do.
+//! matrix lies in memory; the tile reads it one word at a time, so that either will do. For tile registers both are copied
+//! in blocks, a register each: see [`pack`].
 
 mod amx;
 mod order;
@@ -209,7 +210,10 @@ impl Job<'_> {
         match (self.format, amx) {
             (Format::AmxRounded, Some(amx)) => unsafe { amx.multiply_rounded(left, right, piece.depth, &target) },
             (Format::AmxDigits, Some(amx)) => unsafe { amx.multiply_digits(left, right, piece.depth, &target) },
-            _ => self.add_tiles(piece, part, left, right),
+            (Format::AmxRounded | Format::AmxDigits, None) => {
+                unreachable!("a task of such products has tile registers")
+            }
+            (Format::Fp32 | Format::Bf16, _) => self.add_tiles(piece, part, left, right),
         }
     }
 

@@ -18,7 +18,7 @@ pub struct Strips {
     order: Order,
 }
 
-/// Numbers of a lane that one task copies where lanes lie side by side, and sums by themselves.
+/// Numbers of a lane that one task copies where lanes lie side by side, and sums by themselves; see [`range`].
 const RANGE: usize = 128;
 /// Strips that one task copies there.
 const STRIPS: usize = 8;

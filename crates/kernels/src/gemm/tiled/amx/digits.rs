@@ -14,7 +14,8 @@
 //! the exact ones as those of sums in fp32 are.
 //!
 //! It holds for lanes whose greatest number is from 2.5e-32 to 3.38e38; smaller ones lose digits. What is greater becomes,
-//! like infinity itself, what is not a number, and so does the whole row or column of the result.
+//! like infinity itself, what is not a number, and so does the whole row or column of the result; so may a number of the
+//! result where the greatest ones of its row and its column have a product of 2^140 or more, whatever they meet.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -34,7 +35,7 @@ const _: () = assert!(4 * REGISTER_WORDS == REGISTER * DEPTH);
 const SUMS: usize = 4;
 /// Rows of a result that are made of their sums while one block of the next tile is multiplied; where blocks are few, it
 /// is twice as many.
-const FEW_ROWS: usize = 4;
+const ROWS_BETWEEN: usize = 4;
 /// What the second sum is worth beside the first, and the last beside the third.
 const DIGIT: f32 = 1.0 / 256.0;
 /// What the third sum is worth beside the first.
@@ -117,10 +118,10 @@ impl Last {
         let last = self.tile.unwrap_or(tile);
         let (initial, initial_stride) = last.target.initial();
         // As many as make all rows, if there are enough.
-        let rows_of_block = if 2 * blocks * FEW_ROWS <= REGISTER {
-            2 * FEW_ROWS
+        let rows_of_block = if 2 * blocks * ROWS_BETWEEN <= REGISTER {
+            2 * ROWS_BETWEEN
         } else {
-            FEW_ROWS
+            ROWS_BETWEEN
         };
         let with_rows = match self.tile {
             Some(_) => blocks.min(REGISTER / rows_of_block),
@@ -231,7 +232,7 @@ impl Last {
         // SAFETY: by the caller.
         unsafe {
             match rows_of_block {
-                FEW_ROWS => tile!(row!()),
+                ROWS_BETWEEN => tile!(row!()),
                 _ => tile!(concat!(row!(), row!())),
             }
         }

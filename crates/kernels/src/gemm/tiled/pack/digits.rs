@@ -8,7 +8,6 @@ use std::arch::x86_64::*;
 
 use super::super::amx::{DIGITS, DIGITS_DEPTH as DEPTH, REGISTER, REGISTER_WORDS};
 use super::super::order::Side;
-use super::super::registers::lane_masks;
 use super::super::words::Line;
 use super::squares::Squares;
 use super::{Lines, Place, transposed};
@@ -17,9 +16,7 @@ use super::{Lines, Place, transposed};
 const SQUARES: usize = DEPTH / REGISTER;
 /// Strips that are written side by side, where lanes lie so: they are read twice, for the greatest number of each lane
 /// first, and stay in the second cache until then.
-const STRIPS: usize = 8;
-/// How many rows ahead they are fetched: rows lie too far apart for the machine to see that they will be wanted.
-const AHEAD: usize = 16;
+pub(super) const STRIPS: usize = 8;
 
 impl Lines<'_> {
     /// Writes strips of whole pieces.
@@ -35,21 +32,7 @@ impl Lines<'_> {
             let count = group.min(strips - first);
             // SAFETY: by the caller.
             unsafe {
-                let scales = if self.lane_stride == 1 {
-                    let lanes = first * REGISTER..self.lanes.min((first + count) * REGISTER);
-                    let sums = sums.as_mut().map(|sums| &mut sums[lanes.clone()]);
-                    macro_rules! scales {
-                        ($($count:literal)*) => {
-                            match count {
-                                $($count => self.scale_beside::<$count>(lanes.start, sums),)*
-                                _ => unreachable!("up to {STRIPS} strips"),
-                            }
-                        };
-                    }
-                    scales!(1 2 3 4 5 6 7 8)
-                } else {
-                    [self.scale_along(first * REGISTER); STRIPS]
-                };
+                let scales = self.scales(first * REGISTER, count, sums.as_deref_mut());
                 for block in 0..blocks {
                     for (strip, scales) in (first..first + count).zip(&scales) {
                         let squares = Squares::<SQUARES>::of(self, strip * REGISTER, block * DEPTH);
@@ -70,114 +53,6 @@ impl Lines<'_> {
                         .write(scales.up);
                 }
             }
-        }
-    }
-
-    /// The scales of lanes side by side, and the sums of their numbers.
-    ///
-    /// # Safety
-    /// See [`Self::pack_digits`].
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn scale_beside<const COUNT: usize>(&self, first: usize, sums: Option<&mut [f32]>) -> [Scales; STRIPS] {
-        let mut greatest = [_mm512_setzero_si512(); COUNT];
-        let mut totals = [_mm512_setzero_ps(); COUNT];
-        let masks: [u16; COUNT] =
-            std::array::from_fn(|strip| lane_masks(REGISTER.min(self.lanes - first - strip * REGISTER))[0]);
-        let row = |number: usize| self.data.as_ptr().wrapping_add(number * self.depth_stride + first);
-        for number in 0..self.depth {
-            for strip in 0..COUNT {
-                // SAFETY: by the caller; masked numbers are not touched, and fetching reads nothing.
-                let numbers = unsafe {
-                    _mm_prefetch::<_MM_HINT_T0>(row(number + AHEAD).wrapping_add(strip * REGISTER).cast());
-                    _mm512_maskz_loadu_ps(masks[strip], row(number).wrapping_add(strip * REGISTER))
-                };
-                greatest[strip] = greater(greatest[strip], numbers);
-                totals[strip] = _mm512_add_ps(totals[strip], numbers);
-            }
-        }
-        if let Some(sums) = sums {
-            for strip in 0..COUNT {
-                // SAFETY: masked sums are not touched.
-                unsafe {
-                    let to = sums.as_mut_ptr().wrapping_add(strip * REGISTER);
-                    let before = _mm512_maskz_loadu_ps(masks[strip], to);
-                    _mm512_mask_storeu_ps(to, masks[strip], _mm512_add_ps(before, totals[strip]));
-                }
-            }
-        }
-        let mut scales = [Scales::default(); STRIPS];
-        for (scales, greatest) in scales.iter_mut().zip(greatest) {
-            *scales = Scales::of(greatest);
-        }
-        scales
-    }
-
-    /// The scales of sixteen lanes that lie apart.
-    ///
-    /// # Safety
-    /// See [`Self::pack_digits`].
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    #[inline]
-    unsafe fn scale_along(&self, first: usize) -> Scales {
-        let mut greatest = Line([0; REGISTER]);
-        for (lane, greatest) in (first..self.lanes).zip(&mut greatest.0) {
-            let mut of_lane = _mm512_setzero_si512();
-            for number in (0..self.depth).step_by(REGISTER) {
-                let mask = lane_masks(REGISTER.min(self.depth - number))[0];
-                let from = self.data.as_ptr().wrapping_add(lane * self.lane_stride + number);
-                // SAFETY: by the caller; masked numbers are not touched.
-                of_lane = greater(of_lane, unsafe { _mm512_maskz_loadu_ps(mask, from) });
-            }
-            *greatest = _mm512_reduce_max_epu32(of_lane);
-        }
-        Scales::of(greatest.words())
-    }
-}
-
-/// The greater magnitudes, as bits: what is not a number is greater than infinity.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn greater(magnitudes: __m512i, numbers: __m512) -> __m512i {
-    let others = _mm512_and_si512(_mm512_castps_si512(numbers), _mm512_set1_epi32(0x7FFF_FFFF));
-    _mm512_max_epu32(magnitudes, others)
-}
-
-/// What the numbers of sixteen lanes are multiplied by, powers of two.
-#[derive(Clone, Copy)]
-struct Scales {
-    /// To become whole numbers of 24 bits.
-    down: Line,
-    /// Digits' products, of both lanes' scales, to become the result.
-    up: Line,
-}
-
-impl Default for Scales {
-    fn default() -> Self {
-        Self {
-            down: Line([0; REGISTER]),
-            up: Line([0; REGISTER]),
-        }
-    }
-}
-
-impl Scales {
-    /// Of the greatest magnitudes: 2^e at least, they are to be 2^22 at least and three digits at most.
-    #[target_feature(enable = "avx512f")]
-    fn of(greatest: __m512i) -> Self {
-        const EXPONENT: u32 = 0x7F80_0000;
-        let constant = |bits: u32| _mm512_set1_epi32(bits as i32);
-        // Three digits write less than 2^23 (1 - 2^-8 - 2^-16): what would round to more counts as the next power of two.
-        let rounded = _mm512_add_epi32(_mm512_min_epu32(greatest, constant(EXPONENT)), constant(0x1_0180));
-        // Smaller ones would need a scale that is not finite.
-        let least = constant(22 << 23);
-        let e = _mm512_and_si512(_mm512_max_epu32(rounded, least), constant(EXPONENT));
-        let down = _mm512_sub_epi32(constant((22 + 2 * 127) << 23), e);
-        let up = _mm512_sub_epi32(e, constant(6 << 23));
-        let is_finite = _mm512_cmplt_epu32_mask(e, constant(EXPONENT));
-        let up = _mm512_mask_mov_epi32(constant(f32::NAN.to_bits()), is_finite, up);
-        Self {
-            down: Line::of(down),
-            up: Line::of(up),
         }
     }
 }

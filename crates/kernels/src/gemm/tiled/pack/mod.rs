@@ -3,6 +3,7 @@
 mod digits;
 mod registers;
 mod rounded;
+mod scales;
 mod squares;
 
 use std::arch::x86_64::*;
