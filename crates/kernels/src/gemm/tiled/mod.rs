@@ -114,9 +114,9 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     } else {
         (right.columns, format.tile_columns(), BLOCK_COLUMNS)
     };
-    // Several tasks a thread even out what else the machine does.
+    // Several tasks a thread even out what else the machine does; of long sums each would read the whole other factor.
     let (most, tasks_of_thread) = match format.is_amx() && left.columns >= LONG {
-        true => (LONG_BLOCK, 2),
+        true => (LONG_BLOCK, 1),
         false => (most, 4),
     };
     let tiles = side.div_ceil(tile);
