@@ -63,16 +63,3 @@ impl<const COUNT: usize> Squares<COUNT> {
         lines
     }
 }
-
-impl Lines<'_> {
-    /// Fetches some numbers of sixteen lanes side by side: rows lie too far apart for the machine to see that they will
-    /// be wanted.
-    #[inline(always)]
-    pub(super) fn fetch(&self, numbers: std::ops::Range<usize>, lane: usize) {
-        for number in numbers.start..numbers.end.min(self.depth) {
-            let line = self.data.as_ptr().wrapping_add(number * self.depth_stride + lane);
-            // SAFETY: it reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
-        }
-    }
-}
