@@ -1,8 +1,8 @@
 //! Matrix products, which are nine tenths of a training step.
 //!
 //! On CPUs with AVX-512 they are our own ([`tiled`]): operands of fp32, or rounded to bf16 with sums in fp32; with AMX,
-//! too, where the CPU has it, which multiplies fp32 numbers as whole ones of 24 bits. On all others, and for the small
-//! ones inside attention, the crate `gemm` multiplies, in fp32.
+//! too, where the CPU has it, which multiplies fp32 numbers as whole ones of 32 bits. On all others the crate `gemm`
+//! multiplies, in fp32.
 //!
 //! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order. How
 //! many rows the left factor has can change last digits: [`FEW_ROWS`] are multiplied otherwise than more, and columns are
@@ -252,6 +252,12 @@ fn change_rows(result: &mut [f32], columns: usize, then: Then) {
 /// # Panics
 /// If sizes do not fit.
 pub fn multiply_small(left: Matrix, right: Matrix, factor: f32, result: &mut [f32], row_stride: usize) {
+    assert_fit(left, right, result, row_stride);
+    #[cfg(target_arch = "x86_64")]
+    if InstructionSet::detect().has_avx512() && left.columns > 0 && left.rows > 0 && right.columns > 0 {
+        // SAFETY: the instructions were found, and sizes fit.
+        return unsafe { tiled::multiply_small(left, right, factor, result.as_mut_ptr(), row_stride) };
+    }
     by_crate(left, right, [0.0, factor], result, row_stride, gemm::Parallelism::None);
 }
 
@@ -271,6 +277,20 @@ fn portable(product: &Product, result: &mut [f32], row_stride: usize, on_all_thr
     by_crate(left, right, [kept, 1.0], result, row_stride, parallelism);
 }
 
+/// # Panics
+/// If factors do not fit each other, or the result's rows do not hold their product.
+fn assert_fit(left: Matrix, right: Matrix, result: &[f32], row_stride: usize) {
+    assert_eq!(
+        left.columns, right.rows,
+        "columns of the left factor against rows of the right one"
+    );
+    let [rows, columns] = [left.rows, right.columns];
+    assert!(
+        rows == 0 || columns == 0 || row_stride >= columns && result.len() >= extent([rows, columns], row_stride),
+        "rows of the result"
+    );
+}
+
 /// `result = kept * result + factor * left * right`, by the crate `gemm`.
 fn by_crate(
     left: Matrix,
@@ -280,14 +300,10 @@ fn by_crate(
     row_stride: usize,
     parallelism: gemm::Parallelism,
 ) {
-    assert_eq!(
-        left.columns, right.rows,
-        "columns of the left factor against rows of the right one"
-    );
+    assert_fit(left, right, result, row_stride);
     if left.rows == 0 || right.columns == 0 {
         return;
     }
-    assert!(row_stride >= right.columns && result.len() >= extent([left.rows, right.columns], row_stride));
     // SAFETY: both matrices were checked against their slices when they were made, and the result just now.
     unsafe {
         gemm::gemm(

@@ -126,8 +126,7 @@ fn check_whole_numbers() {
     assert_eq!(product(Precision::Bf16), product(Precision::Fp32));
 }
 
-/// One product each, so that nothing but its own digits counts: all 24 are multiplied, of large numbers and of small; 23
-/// in tile registers.
+/// One product each, so that nothing but its own digits counts: all 24 are multiplied, of large numbers and of small.
 #[test]
 fn products_keep_the_digits_of_fp32() {
     on_every_instruction_set(|| {
@@ -137,7 +136,7 @@ fn products_keep_the_digits_of_fp32() {
             numbers(count, seed).into_iter().enumerate().map(scale).collect()
         };
         let (mut a, mut b) = (scaled(m, 1, 1), scaled(n, 2, -2));
-        // Numbers about the greatest that three digits of eight bits write, and the greatest of their power of two.
+        // Numbers about the greatest that four digits of eight bits write, and the greatest of their power of two.
         for factor in [&mut a, &mut b] {
             for (number, x) in factor.iter_mut().take(32).enumerate() {
                 let sign = if number % 2 == 0 { 1.0 } else { -1.0 };
@@ -154,15 +153,10 @@ fn products_keep_the_digits_of_fp32() {
             start: Start::Zero,
         }
         .write(&mut result);
-        let tolerance = if InstructionSet::detect().has_amx() {
-            3e-7
-        } else {
-            1.5e-7
-        };
         for (place, found) in result.into_iter().enumerate() {
             let expected = f64::from(a[place / n]) * f64::from(b[place % n]);
             assert!(
-                (f64::from(found) - expected).abs() <= tolerance * expected.abs(),
+                (f64::from(found) - expected).abs() <= 1.5e-7 * expected.abs(),
                 "{}: {found:e} instead of {expected:e}",
                 InstructionSet::detect()
             );
@@ -443,20 +437,68 @@ fn sums_come_without_rows_as_well() {
     assert_eq!(sums, column_sums(Matrix::new(&dy, [3, 5])));
 }
 
+/// Parts of larger matrices, each factor as it is and turned: one number, rows and columns about those of tiles, depths
+/// about those that are turned at once, and the shapes of attention.
 #[test]
 fn small_products_with_strides() {
-    let (a, b) = (numbers(5 * 40, 7), numbers(9 * 40, 8));
-    let left = Matrix::strided(&a[8..], [5, 6], 40);
-    let right = Matrix::strided(&b[16..], [9, 6], 40).t();
-    let mut result = vec![7.0; 5 * 11];
-    multiply_small(left, right, 0.5, &mut result, 11);
-    for row in 0..5 {
-        for column in 0..9 {
-            let expected: f64 = (0..6).map(|i| at(left, row, i) * at(right, i, column)).sum();
-            assert!((f64::from(result[row * 11 + column]) - 0.5 * expected).abs() < 1e-6);
+    on_every_instruction_set(|| {
+        for [m, n, k] in [
+            [1, 1, 1],
+            [5, 9, 6],
+            [8, 48, 16],
+            [9, 49, 17],
+            [12, 32, 64],
+            [13, 33, 65],
+            [16, 64, 16],
+            [23, 17, 48],
+            [25, 15, 130],
+            [31, 97, 31],
+        ] {
+            for (a_turned, b_turned) in [(false, false), (true, false), (false, true), (true, true)] {
+                check_small([m, n, k], a_turned, b_turned);
+            }
         }
-        assert_eq!(result[row * 11 + 9..row * 11 + 11], [7.0, 7.0], "beyond the result");
+    });
+}
+
+fn check_small([m, n, k]: [usize; 3], a_turned: bool, b_turned: bool) {
+    let (beside, before) = (7, 2);
+    let [a_shape, b_shape] = [
+        if a_turned { [k, m] } else { [m, k] },
+        if b_turned { [n, k] } else { [k, n] },
+    ];
+    // Nothing stands behind the last number of a factor.
+    let part = |[rows, columns]: [usize; 2], seed| numbers((rows - 1) * (columns + beside) + before + columns, seed);
+    let (a, b) = (part(a_shape, 7), part(b_shape, 8));
+    let left = Matrix::strided(&a[before..], a_shape, a_shape[1] + beside);
+    let right = Matrix::strided(&b[before..], b_shape, b_shape[1] + beside);
+    let left = if a_turned { left.t() } else { left };
+    let right = if b_turned { right.t() } else { right };
+    let row_stride = n + 2;
+    let mut result = vec![7.0; m * row_stride];
+    multiply_small(left, right, 0.5, &mut result, row_stride);
+    for row in 0..m {
+        for column in 0..n {
+            let expected: f64 = (0..k).map(|i| at(left, row, i) * at(right, i, column)).sum();
+            let found = f64::from(result[row * row_stride + column]);
+            assert!(
+                (found - 0.5 * expected).abs() < 1e-6 * (k as f64).sqrt(),
+                "{}, {m}x{n}x{k} {a_turned} {b_turned} {row},{column}: {found}, not {}",
+                InstructionSet::detect(),
+                0.5 * expected
+            );
+        }
+        assert_eq!(result[row * row_stride + n..][..2], [7.0, 7.0], "beyond the result");
     }
+}
+
+#[test]
+fn small_products_of_nothing() {
+    let mut result = vec![7.0; 6];
+    let [rows, columns] = [Matrix::new(&[], [2, 0]), Matrix::new(&[], [0, 3])];
+    multiply_small(rows, columns, 1.0, &mut result, 3);
+    assert_eq!(result, [0.0; 6], "sums of no numbers");
+    multiply_small(columns, Matrix::new(&[1.0; 6], [3, 2]), 1.0, &mut [], 2);
 }
 
 /// Every row is changed once, whoever made it, and told its place.

@@ -44,7 +44,7 @@ impl Format {
         match self {
             // A panel takes 64 KiB in fp32, 32 KiB in bf16.
             Self::Fp32 | Self::Bf16 => 512,
-            // 16 KiB and 12 KiB, so that it stays in the first cache.
+            // 16 KiB, so that it stays in the first cache.
             Self::AmxRounded | Self::AmxDigits => 256,
         }
     }

@@ -1,20 +1,20 @@
 //! Products of fp32 numbers by whole numbers of eight bits, after Ootomo, Ozaki and Yokota (2024), "DGEMM on integer matrix
 //! multiplication unit".
 //!
-//! The numbers of a lane along a piece of `k` share a power of two, so that each is one of 24 bits: three digits from
-//! -128 to 127, the greatest number of the lane near the greatest that those can write.
+//! The numbers of a lane along a piece of `k` share a power of two, so that each is a whole one of 32 bits: four digits
+//! from -128 to 127, the greatest number of the lane near the greatest that those can write.
 //!
 //! ```text
-//! a = s (2^16 a1 + 2^8 a2 + a3)       b = t (2^16 b1 + 2^8 b2 + b3)
-//! Σ a b = s t 2^32 (Σ a1 b1 + 2^-8 Σ (a1 b2 + a2 b1) + 2^-16 Σ (a1 b3 + a2 b2 + a3 b1) + 2^-24 Σ (a2 b3 + a3 b2))
+//! a = s (2^24 a1 + 2^16 a2 + 2^8 a3 + a4)       b = t (2^24 b1 + 2^16 b2 + 2^8 b3 + b4)
+//! Σ a b = s t 2^48 (Σ a1 b1 + 2^-8 Σ (a1 b2 + a2 b1) + 2^-16 Σ (a1 b3 + a2 b2 + a3 b1)
+//!                                                    + 2^-24 Σ (a1 b4 + a2 b3 + a3 b2 + a4 b1))
 //! ```
 //!
-//! These four sums are exact; `a3 b3`, which is left out, is less than 2^-30 of the greatest product. So what counts is
-//! that a number is off by up to 2^-23 of the greatest of its lane: a product by itself keeps 22 to 23 of the 24 digits
-//! of fp32. Of what training multiplies most results are as near to the exact ones as those of sums in fp32, the logits'
-//! gradients about half as near: `docs/BENCHMARKS.md` has the figures.
+//! These four sums are exact; what is left out is less than 2^-27 of the greatest product. Numbers down to 2^-7 of the
+//! greatest of their lane keep all 24 digits of fp32, smaller ones are off by up to 2^-31 of it. So results are at least
+//! as near to the exact ones as those of sums in fp32: `docs/BENCHMARKS.md` has the figures.
 //!
-//! It holds for lanes whose greatest number is from 2.5e-32 to 3.38e38; smaller ones lose digits. What is greater becomes,
+//! It holds for lanes whose greatest number is from 6.4e-30 to 3.38e38; smaller ones lose digits. What is greater becomes,
 //! like infinity itself, what is not a number, and so does the whole row or column of the result; so may a number of the
 //! result where the greatest ones of its row and its column have a product of 2^140 or more, whatever they meet.
 
@@ -29,7 +29,7 @@ use super::{REGISTER, REGISTER_WORDS, Registers};
 /// Numbers along `k` that a register holds of a lane.
 pub const DEPTH: usize = 64;
 /// Digits of a number.
-pub const DIGITS: usize = 3;
+pub const DIGITS: usize = 4;
 const _: () = assert!(4 * REGISTER_WORDS == REGISTER * DEPTH);
 
 /// Sums of products that are worth the same.
@@ -37,10 +37,10 @@ const SUMS: usize = 4;
 /// Rows of a result that are made of their sums while one block of the next tile is multiplied; where blocks are few, it
 /// is twice as many.
 const ROWS_BETWEEN: usize = 4;
-/// What the second sum is worth beside the first, and the last beside the third.
+/// Strips of columns that are read for one strip of rows after the other: a megabyte, which stays in the second cache.
+const GROUP: usize = 64;
+/// What a sum is worth beside the one before.
 const DIGIT: f32 = 1.0 / 256.0;
-/// What the third sum is worth beside the first.
-const TWO_DIGITS: f32 = DIGIT * DIGIT;
 
 impl Registers {
     /// Adds a product to a part of the result. `left` and `right` are strips of blocks that are [`DEPTH`] deep, a
@@ -58,10 +58,13 @@ impl Registers {
             "strips of a part"
         );
         let mut last = Last::default();
-        for (column, right) in (0..part.columns).step_by(REGISTER).zip(right.chunks_exact(words)) {
+        for (group, right) in right.chunks(GROUP * words).enumerate() {
+            let columns = group * GROUP * REGISTER..part.columns.min((group + 1) * GROUP * REGISTER);
             for (row, left) in (0..part.rows).step_by(REGISTER).zip(left.chunks_exact(words)) {
-                // SAFETY: by the caller; these are strips of so many blocks.
-                unsafe { last.multiply([left, right], blocks, part.tile([row, column], REGISTER)) };
+                for (column, right) in columns.clone().step_by(REGISTER).zip(right.chunks_exact(words)) {
+                    // SAFETY: by the caller; these are strips of so many blocks.
+                    unsafe { last.multiply([left, right], blocks, part.tile([row, column], REGISTER)) };
+                }
             }
         }
         // SAFETY: by the caller.
@@ -136,8 +139,8 @@ impl Last {
                 vcvtdq2ps zmm2, zmmword ptr [{before} + 2048]
                 vcvtdq2ps zmm3, zmmword ptr [{before} + 3072]
                 vfmadd231ps zmm2, zmm3, zmm30
+                vfmadd231ps zmm1, zmm2, zmm30
                 vfmadd231ps zmm0, zmm1, zmm30
-                vfmadd231ps zmm0, zmm2, zmm31
                 vmulps zmm1, zmm29, dword ptr [{scales}]{{1to16}}
                 vfmadd213ps zmm0, zmm1, zmmword ptr [{initial}]
                 vmovups zmmword ptr [{to}], zmm0
@@ -154,30 +157,46 @@ impl Last {
         macro_rules! block {
             ($between:expr) => {
                 concat!(
-                    "tileloadd tmm4, [{right} + 1*{row}]
+                    "tileloadd tmm4, [{right} + 1*{row} + 3072]
                     tileloadd tmm7, [{left} + 1*{row}]
+                    tdpbssd tmm3, tmm7, tmm4
+                    ",
+                    fetch!("{right}", 4096),
+                    "tileloadd tmm4, [{right} + 1*{row}]
                     tdpbssd tmm0, tmm7, tmm4
-                    tileloadd tmm5, [{right} + 1*{row} + 1024]
+                    ",
+                    fetch!("{right}", 4608),
+                    $between,
+                    "tileloadd tmm5, [{right} + 1*{row} + 1024]
                     tdpbssd tmm1, tmm7, tmm5
                     ",
-                    $between,
+                    fetch!("{right}", 5120),
                     "tileloadd tmm6, [{right} + 1*{row} + 2048]
                     tdpbssd tmm2, tmm7, tmm6
-                    tileloadd tmm7, [{left} + 1*{row} + 1024]
+                    ",
+                    fetch!("{right}", 5632),
+                    $between,
+                    "tileloadd tmm7, [{left} + 1*{row} + 1024]
                     tdpbssd tmm1, tmm7, tmm4
                     ",
-                    $between,
+                    fetch!("{right}", 6144),
                     "tdpbssd tmm2, tmm7, tmm5
-                    tdpbssd tmm3, tmm7, tmm6
                     ",
+                    fetch!("{right}", 6656),
                     $between,
-                    "tileloadd tmm7, [{left} + 1*{row} + 2048]
+                    "tdpbssd tmm3, tmm7, tmm6
+                    tileloadd tmm7, [{left} + 1*{row} + 2048]
                     tdpbssd tmm2, tmm7, tmm4
-                    tdpbssd tmm3, tmm7, tmm5
                     ",
+                    fetch!("{right}", 7168),
                     $between,
-                    "add {left}, 3072
-                    add {right}, 3072"
+                    "tdpbssd tmm3, tmm7, tmm5
+                    tileloadd tmm7, [{left} + 1*{row} + 3072]
+                    tdpbssd tmm3, tmm7, tmm4
+                    ",
+                    fetch!("{right}", 7680),
+                    "add {left}, 4096
+                    add {right}, 4096"
                 )
             };
         }
@@ -222,7 +241,6 @@ impl Last {
                     initial_stride = in(reg) 4 * initial_stride,
                     in("zmm29") _mm512_loadu_ps(last.column_scales),
                     in("zmm30") _mm512_set1_ps(DIGIT),
-                    in("zmm31") _mm512_set1_ps(TWO_DIGITS),
                     out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _,
                     out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                     out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
@@ -259,11 +277,11 @@ impl Last {
         let (initial, initial_stride) = tile.target.initial();
         let sums = &self.sums[1 - self.next];
         let mask = lane_masks(tile.target.columns)[0];
-        let [digit, two_digits] = [DIGIT, TWO_DIGITS].map(|worth| _mm512_set1_ps(worth));
+        let digit = _mm512_set1_ps(DIGIT);
         for row in first..tile.target.rows {
             let [first, second, third, last] = [0, 1, 2, 3].map(|sum| _mm512_cvtepi32_ps(sums[sum][row].words()));
             let low = _mm512_fmadd_ps(last, digit, third);
-            let sum = _mm512_fmadd_ps(low, two_digits, _mm512_fmadd_ps(second, digit, first));
+            let sum = _mm512_fmadd_ps(_mm512_fmadd_ps(low, digit, second), digit, first);
             // SAFETY: by the caller; columns that are not there are masked.
             unsafe {
                 let scale = _mm512_set1_ps(*tile.row_scales.add(row));

@@ -4,6 +4,25 @@
 //! eight bits](digits), and adds the products: up to 32 times what a core's 512-bit registers do with fp32 numbers in the
 //! same time.
 
+/// Assembly that fetches eight lines of what is read next into the first cache.
+macro_rules! fetch {
+    ($from:literal, $offset:literal) => {
+        concat!(
+            fetch!($from, $offset, 0),
+            fetch!($from, $offset, 64),
+            fetch!($from, $offset, 128),
+            fetch!($from, $offset, 192),
+            fetch!($from, $offset, 256),
+            fetch!($from, $offset, 320),
+            fetch!($from, $offset, 384),
+            fetch!($from, $offset, 448),
+        )
+    };
+    ($from:literal, $offset:literal, $line:literal) => {
+        concat!("prefetcht0 byte ptr [", $from, " + ", $offset, " + ", $line, "]\n")
+    };
+}
+
 mod digits;
 mod rounded;
 

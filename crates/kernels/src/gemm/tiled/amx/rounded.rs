@@ -13,6 +13,8 @@ use super::{REGISTER, REGISTER_WORDS, Registers};
 pub const SIDE: usize = 32;
 /// Numbers along `k` that a register holds of a lane.
 pub const DEPTH: usize = 32;
+/// Strips of columns that are read for one strip of rows after the other: a megabyte, which stays in the second cache.
+const GROUP: usize = 64;
 const _: () = assert!(SIDE == 2 * REGISTER && 2 * REGISTER_WORDS == REGISTER * DEPTH);
 
 impl Registers {
@@ -29,15 +31,18 @@ impl Registers {
             blocks > 0 && left.len() >= strips(part.rows) && right.len() >= strips(part.columns),
             "strips of a part"
         );
-        for (column, right) in (0..part.columns).step_by(SIDE).zip(right.chunks_exact(words)) {
+        for (group, right) in right.chunks(GROUP * words).enumerate() {
+            let columns = group * GROUP * SIDE..part.columns.min((group + 1) * GROUP * SIDE);
             for (row, left) in (0..part.rows).step_by(SIDE).zip(left.chunks_exact(words)) {
-                let target = part.tile([row, column], SIDE);
-                // SAFETY: by the caller; these are strips of so many blocks.
-                unsafe {
-                    if target.rows == SIDE && target.columns == SIDE {
-                        self.whole(left, right, blocks, &target);
-                    } else {
-                        self.not_whole(left, right, blocks, &target);
+                for (column, right) in columns.clone().step_by(SIDE).zip(right.chunks_exact(words)) {
+                    let target = part.tile([row, column], SIDE);
+                    // SAFETY: by the caller; these are strips of so many blocks.
+                    unsafe {
+                        if target.rows == SIDE && target.columns == SIDE {
+                            self.whole(left, right, blocks, &target);
+                        } else {
+                            self.not_whole(left, right, blocks, &target);
+                        }
                     }
                 }
             }
@@ -105,10 +110,14 @@ impl Registers {
                 "tileloadd tmm7, [{right} + 1*{row} + 1024]",
                 "tileloadd tmm4, [{left} + 1*{row}]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
+                fetch!("{right}", 2048),
                 "tdpbf16ps tmm1, tmm4, tmm7",
+                fetch!("{right}", 2560),
                 "tileloadd tmm5, [{left} + 1*{row} + 1024]",
                 "tdpbf16ps tmm2, tmm5, tmm6",
+                fetch!("{right}", 3072),
                 "tdpbf16ps tmm3, tmm5, tmm7",
+                fetch!("{right}", 3584),
                 "add {left}, 2048",
                 "add {right}, 2048",
                 "dec {blocks}",

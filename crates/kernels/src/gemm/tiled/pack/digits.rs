@@ -91,28 +91,32 @@ impl Squares<SQUARES> {
     }
 }
 
-/// The digits of numbers of up to 24 bits, four numbers a word, the greatest digits first.
+/// The digits of numbers of up to 32 bits, four numbers a word, the greatest digits first.
 ///
-/// With 128 added to each digit they are the bytes of a number without a sign. In a word come the first, the third, the
-/// second and the fourth number.
+/// With 128 added to each digit but the greatest they are the bytes of the number. In a word come the first, the third,
+/// the second and the fourth number.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn digits(numbers: [__m512; SQUARES]) -> [__m512i; DIGITS] {
     /// Bits of the first where a mask has ones, of the second elsewhere.
     const CHOOSE: i32 = 0xE4;
-    /// Ones of either of the first two, turned where the third has ones.
-    const EITHER_TURNED: i32 = 0x56;
     let lower_half = _mm512_set1_epi32(0xFFFF);
     let even = _mm512_set1_epi32(0x00FF_00FF);
     let halves = _mm512_set1_epi32(0x0080_8080);
-    let signs = _mm512_set1_epi32(0x8080_8080_u32 as i32);
-    let [a, b, c, d] = numbers.map(|numbers| _mm512_add_epi32(_mm512_cvtps_epi32(numbers), halves));
-    // Two numbers' lower digits, and their greatest ones.
+    let [a, b, c, d] = numbers.map(|numbers| {
+        let bytes = _mm512_add_epi32(_mm512_cvtps_epi32(numbers), halves);
+        _mm512_xor_si512(bytes, halves)
+    });
+    // Two numbers' lower digits, and their upper ones.
     let lower = |a, b| _mm512_ternarylogic_epi32::<CHOOSE>(a, _mm512_slli_epi32::<16>(b), lower_half);
     let upper = |a, b| _mm512_ternarylogic_epi32::<CHOOSE>(_mm512_srli_epi32::<16>(a), b, lower_half);
-    let [first, second] = [lower(a, b), lower(c, d)];
-    let low = _mm512_ternarylogic_epi32::<CHOOSE>(first, _mm512_slli_epi32::<8>(second), even);
-    let middle = _mm512_ternarylogic_epi32::<CHOOSE>(_mm512_srli_epi32::<8>(first), second, even);
-    let greatest = _mm512_ternarylogic_epi32::<EITHER_TURNED>(upper(a, b), _mm512_slli_epi32::<8>(upper(c, d)), signs);
-    [greatest, _mm512_xor_si512(middle, signs), _mm512_xor_si512(low, signs)]
+    // The greater and the lesser ones of these.
+    let parted = |ab, cd| {
+        let lesser = _mm512_ternarylogic_epi32::<CHOOSE>(ab, _mm512_slli_epi32::<8>(cd), even);
+        let greater = _mm512_ternarylogic_epi32::<CHOOSE>(_mm512_srli_epi32::<8>(ab), cd, even);
+        [greater, lesser]
+    };
+    let [first, second] = parted(upper(a, b), upper(c, d));
+    let [third, fourth] = parted(lower(a, b), lower(c, d));
+    [first, second, third, fourth]
 }

@@ -1,4 +1,4 @@
-//! What numbers of lanes are multiplied by to become whole ones of 24 bits, for their [digits](super::digits).
+//! What numbers of lanes are multiplied by to become whole ones of 32 bits, for their [digits](super::digits).
 
 use std::arch::x86_64::*;
 
@@ -22,7 +22,7 @@ fn greater(magnitudes: __m512i, numbers: __m512) -> __m512i {
 /// What the numbers of sixteen lanes are multiplied by, powers of two.
 #[derive(Clone, Copy)]
 pub(super) struct Scales {
-    /// To become whole numbers of 24 bits.
+    /// To become whole numbers of 32 bits.
     pub down: Line,
     /// Digits' products, of both lanes' scales, to become the result.
     pub up: Line,
@@ -38,17 +38,17 @@ impl Default for Scales {
 }
 
 impl Scales {
-    /// Of the greatest magnitudes: from 2^e on, they are to be 2^22 or more, and no more than three digits write.
+    /// Of the greatest magnitudes: from 2^e on, they are to be 2^30 or more, and no more than four digits write.
     #[target_feature(enable = "avx512f")]
     fn of(greatest: __m512i) -> Self {
         const EXPONENT: u32 = 0x7F80_0000;
         let constant = |bits: u32| _mm512_set1_epi32(bits as i32);
-        // Three digits write up to 0x7F_7F7F: what would round to more counts as the next power of two.
+        // Four digits write up to 0x7F7F_7F7F: what is more counts as the next power of two.
         let rounded = _mm512_add_epi32(_mm512_min_epu32(greatest, constant(EXPONENT)), constant(0x1_0101));
         // Smaller ones would need a scale that is not finite.
-        let least = constant(22 << 23);
+        let least = constant(30 << 23);
         let e = _mm512_and_si512(_mm512_max_epu32(rounded, least), constant(EXPONENT));
-        let down = _mm512_sub_epi32(constant((22 + 2 * 127) << 23), e);
+        let down = _mm512_sub_epi32(constant((30 + 2 * 127) << 23), e);
         let up = _mm512_sub_epi32(e, constant(6 << 23));
         let is_finite = _mm512_cmplt_epu32_mask(e, constant(EXPONENT));
         let up = _mm512_mask_mov_epi32(constant(f32::NAN.to_bits()), is_finite, up);
