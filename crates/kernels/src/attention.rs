@@ -27,6 +27,7 @@ use rayon::prelude::*;
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::dropout::Dropout;
+use crate::fetch::fetch_behind;
 use crate::gemm::{Matrix, multiply_small};
 use crate::numbers::uninitialized;
 
@@ -344,6 +345,14 @@ impl<'a> Sentence<'a> {
         (self.number * self.heads.count + head) * self.layout.queries * self.layout.keys
     }
 
+    /// Asks for rows of the next sentence, a part for each head: sentences lie one behind the other.
+    fn fetch_next(&self, head: usize) {
+        fetch_behind(self.query, head, self.heads.count);
+        if self.query.as_ptr() != self.memory.as_ptr() {
+            fetch_behind(self.memory, head, self.heads.count);
+        }
+    }
+
     fn causal(&self) -> bool {
         *self.mask == Mask::LookAhead
     }
@@ -359,6 +368,7 @@ impl<'a> Sentence<'a> {
         let seen = self.seen();
         dropped.resize(queries * keys, 0.0);
         for head in 0..self.heads.count {
+            self.fetch_next(head);
             let [query, key, value] = self.matrices(head);
             let weights = &mut weights[head * queries * keys..][..queries * keys];
             multiply_small(query, key.t(), self.layout.scale(), weights, keys);
@@ -400,6 +410,8 @@ impl<'a> Sentence<'a> {
         scores.resize(queries * keys, 0.0);
         dropped.resize(queries * keys, 0.0);
         for head in 0..self.heads.count {
+            self.fetch_next(head);
+            fetch_behind(output, head, self.heads.count);
             let begin = head * d_k;
             let [q, k, v] = self.matrices(head);
             let output = Matrix::strided(&output[begin..], [queries, d_k], d_model);

@@ -18,6 +18,7 @@
 //! instructions      the instruction set, chosen at run time
 //! numbers           sums, maxima, exp and its kin over slices
 //! shared            a buffer that several tasks write
+//! fetch             memory that is asked for before it is read
 //! cpu               tensors of Flex and NdArray as slices
 //! together          work that consists of many operations, on the pool's threads
 //! autodiff          how an operation is recorded
@@ -42,6 +43,7 @@ mod cpu;
 pub mod dropout;
 pub mod embedding;
 pub mod feed_forward;
+mod fetch;
 pub mod gemm;
 mod instructions;
 pub mod linear;

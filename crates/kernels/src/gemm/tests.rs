@@ -331,8 +331,9 @@ fn the_number_of_threads_changes_no_bit() {
 }
 
 fn check_threads(set: InstructionSet) {
-    // The right factor is copied by all threads together, then by each for itself.
-    for [m, n, k] in [[301, 257, 700], [257, 301, 700]] {
+    // The right factor is copied by all threads together, then by each for itself; of long sums as well, where two
+    // threads both copy all of it.
+    for [m, n, k] in [[301, 257, 700], [257, 301, 700], [130, 70, 2100], [70, 130, 2100]] {
         let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
         for precision in [Precision::Fp32, Precision::Bf16] {
             let product = |threads| {
@@ -348,7 +349,8 @@ fn check_threads(set: InstructionSet) {
                     (result, sums, column_sums(Matrix::new(&a, [k, m])))
                 })
             };
-            assert!(product(1) == product(3));
+            let one = product(1);
+            assert!(one == product(2) && one == product(3), "{m}x{n}x{k}, {set}");
         }
     }
 }

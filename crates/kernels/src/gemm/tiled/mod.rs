@@ -50,8 +50,8 @@ const SERIAL: usize = 1 << 17;
 /// `result = left * right + start`, on all threads or on this one.
 ///
 /// Tasks share the longer side of the result. What all of them read, the other factor, is copied beforehand; what
-/// only one of them reads it copies itself, a piece at a time, so that the copy stays in its cache. What can be read
-/// where it is, is not copied.
+/// only one of them reads it copies itself, a piece at a time, so that the copy stays in its cache; so do two tasks with
+/// what both read of [`LONG`] sums. What can be read where it is, is not copied.
 ///
 /// Where sums of the right factor's columns are wanted, they are taken as it is copied: it must not be prepared, and
 /// its rows must be contiguous. What changes the result is given rows that are complete.
@@ -64,6 +64,9 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     let Also { mut sums, then } = also;
     let by_rows = left.rows >= right.columns;
     let is_shared = on_all_threads && left.rows * right.columns * left.columns >= SERIAL;
+    let is_long = format.is_amx() && left.columns >= LONG;
+    // Two tasks that both copy what both read are faster than if they wait for each other's half of it.
+    let copies_all = is_long && by_rows && left.rows <= 2 * LONG_BLOCK && rayon::current_num_threads() <= 2;
     // Where rows are contiguous along k, fp32 numbers are read where they are.
     let by_row = left.column_stride == 1;
     let in_place = format == Format::Fp32 && by_row;
@@ -77,7 +80,7 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
     let fresh;
     let right_panels = match &product.right.panels {
         Some(panels) => Some(panels),
-        None if is_shared && by_rows && !right_in_place => {
+        None if is_shared && by_rows && !right_in_place && !copies_all => {
             fresh = Strips::of_columns(right, format, sums.take());
             Some(&fresh)
         }
@@ -117,7 +120,7 @@ pub fn multiply(product: &Product, result: &mut [f32], row_stride: usize, on_all
         (right.columns, format.tile_columns(), BLOCK_COLUMNS)
     };
     // Several tasks a thread even out what else the machine does; of long sums each would read the whole other factor.
-    let (most, tasks_of_thread) = match format.is_amx() && left.columns >= LONG {
+    let (most, tasks_of_thread) = match is_long {
         true => (LONG_BLOCK, 1),
         false => (most, 4),
     };
@@ -196,8 +199,10 @@ impl Job<'_> {
                 Some(panels) => panels.of(piece, part.columns[0]),
                 None => {
                     let [first, last] = part.columns;
-                    // SAFETY: parts that copy columns share none.
-                    let sums = self.sums.as_ref().map(|sums| unsafe { sums.part(first, last - first) });
+                    // Of parts that copy the same columns one sums them.
+                    let sums = self.sums.as_ref().filter(|_| part.rows[0] == 0);
+                    // SAFETY: the others share no columns with it.
+                    let sums = sums.map(|sums| unsafe { sums.part(first, last - first) });
                     copied(self.right.t(), piece, part.columns, right_order, &mut right_copy, sums)
                 }
             };
