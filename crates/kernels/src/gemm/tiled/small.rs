@@ -4,6 +4,7 @@
 //! contiguous along columns of the right one is turned first, a panel for a tile's columns.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use super::super::Matrix;
 use super::pack::transposed;
@@ -29,7 +30,7 @@ pub unsafe fn multiply(left: Matrix, right: Matrix, factor: f32, result: *mut f3
     let panels = all_lines.div_ceil(LINES);
     let is_turned = right.column_stride != 1;
     let depth = if is_turned { DEPTH } else { left.columns };
-    let mut turned = [Line([0; LANES]); LINES * DEPTH];
+    let mut turned = [const { MaybeUninit::uninit() }; LINES * DEPTH];
     for panel in 0..panels {
         let [first, last] = [panel, panel + 1].map(|panel| panel * all_lines / panels);
         let lines = last - first;
@@ -71,12 +72,15 @@ pub unsafe fn multiply(left: Matrix, right: Matrix, factor: f32, result: *mut f3
     }
 }
 
+/// Rows of a panel that was turned.
+type Turned = [MaybeUninit<Line>; LINES * DEPTH];
+
 /// Columns whose numbers are contiguous become rows of as many lines as they fill. What is not there becomes zero.
 ///
 /// # Safety
 /// The numbers are there, for [`DEPTH`] steps and the columns of [`LINES`] at most.
 #[target_feature(enable = "avx512f")]
-unsafe fn turn(from: *const f32, stride: usize, [columns, steps]: [usize; 2], to: &mut [Line; LINES * DEPTH]) {
+unsafe fn turn(from: *const f32, stride: usize, [columns, steps]: [usize; 2], to: &mut Turned) {
     let lines = columns.div_ceil(LANES);
     for line in 0..lines {
         for step in (0..steps).step_by(LANES) {
@@ -87,7 +91,7 @@ unsafe fn turn(from: *const f32, stride: usize, [columns, steps]: [usize; 2], to
                 *numbers = unsafe { _mm512_maskz_loadu_epi32(mask, from.add(column * stride + step).cast()) };
             }
             for (row, numbers) in transposed(square).into_iter().enumerate() {
-                to[(step + row) * lines + line] = Line::of(numbers);
+                to[(step + row) * lines + line].write(Line::of(numbers));
             }
         }
     }
