@@ -9,8 +9,8 @@ use crate::instructions::InstructionSet;
 /// How operands of products are rounded. Weights, sums and whatever is no product stay fp32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// Not at all; in tile registers (AMX) to 24 bits beside the greatest of up to 256 numbers that are multiplied and
-    /// summed together.
+    /// Not at all; in tile registers (AMX) to 32 bits beside the greatest of up to 256 numbers that are multiplied and
+    /// summed together, which keeps all digits of those down to 2^-7 of it.
     #[default]
     Fp32,
     /// To bf16, 8 bits of mantissa, where the device multiplies such numbers; else as [`Precision::Fp32`]. Products

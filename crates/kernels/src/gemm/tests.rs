@@ -12,8 +12,9 @@ fn at(matrix: Matrix, row: usize, column: usize) -> f64 {
     f64::from(matrix.data[row * matrix.row_stride + column * matrix.column_stride])
 }
 
-/// Shapes that are multiples of nothing, of tiles, of the depth, and one; few rows, and one more than few.
-const SHAPES: [[usize; 3]; 17] = [
+/// Shapes that are multiples of nothing, of tiles, of the depth, and one; few rows, and one more than few; more columns
+/// than are read for one strip of rows after the other.
+const SHAPES: [[usize; 3]; 18] = [
     [1, 1, 1],
     [1, 32, 7],
     [12, 32, 256],
@@ -31,6 +32,7 @@ const SHAPES: [[usize; 3]; 17] = [
     [30, 200, 16],
     [200, 30, 16],
     [40, 50, 432],
+    [26, 2100, 2],
 ];
 
 /// Both factors, each as it is and transposed in memory.
@@ -164,8 +166,7 @@ fn products_keep_the_digits_of_fp32() {
     });
 }
 
-/// Of numbers of like size, and where a few are much greater than most, as among gradients: short sums of those are a
-/// little less exact in tile registers.
+/// Of numbers of like size, and where a few are much greater than most, as among gradients.
 #[test]
 fn products_are_as_exact_as_those_of_a_plain_loop() {
     on_every_instruction_set(|| {
@@ -180,12 +181,7 @@ fn products_are_as_exact_as_those_of_a_plain_loop() {
                 .map(|(x, size)| x * size)
                 .collect()
         };
-        for (octaves, k, most) in [
-            (0.0, 192, 1.01),
-            (0.0, 2048, 1.01),
-            (10.0, 192, 1.25),
-            (10.0, 2048, 1.01),
-        ] {
+        for (octaves, k) in [(0.0, 192), (0.0, 2048), (10.0, 192), (10.0, 2048)] {
             let (a, b) = (spread(m * k, 1, octaves), spread(k * n, 2, octaves));
             let mut result = vec![0.0; m * n];
             Product {
@@ -204,7 +200,7 @@ fn products_are_as_exact_as_those_of_a_plain_loop() {
             }
             let ratio = (ours / plain).sqrt();
             assert!(
-                ratio <= most,
+                ratio <= 1.01,
                 "{}, {octaves} octaves, sums of {k}: {ratio} times a plain loop's error",
                 InstructionSet::detect()
             );

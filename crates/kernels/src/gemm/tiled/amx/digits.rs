@@ -10,11 +10,11 @@
 //!                                                    + 2^-24 Σ (a1 b4 + a2 b3 + a3 b2 + a4 b1))
 //! ```
 //!
-//! These four sums are exact; what is left out is less than 2^-27 of the greatest product. Numbers down to 2^-7 of the
-//! greatest of their lane keep all 24 digits of fp32, smaller ones are off by up to 2^-31 of it. So results are at least
-//! as near to the exact ones as those of sums in fp32: `docs/BENCHMARKS.md` has the figures.
+//! These four sums are exact; what is left out is less than 2^-28 of the greatest product. Numbers down to 2^-7 of the
+//! greatest of their lane keep all 24 digits of fp32, smaller ones are off by up to 2^-31 of it. Of what training multiplies
+//! results are nearer to the exact ones than those of sums in fp32: `docs/BENCHMARKS.md` has the figures.
 //!
-//! It holds for lanes whose greatest number is from 6.4e-30 to 3.38e38; smaller ones lose digits. What is greater becomes,
+//! It holds for lanes whose greatest number is from 6.3e-30 to 3.38e38; smaller ones lose digits. What is greater becomes,
 //! like infinity itself, what is not a number, and so does the whole row or column of the result; so may a number of the
 //! result where the greatest ones of its row and its column have a product of 2^140 or more, whatever they meet.
 
@@ -58,8 +58,9 @@ impl Registers {
             "strips of a part"
         );
         let mut last = Last::default();
-        for (group, right) in right.chunks(GROUP * words).enumerate() {
-            let columns = group * GROUP * REGISTER..part.columns.min((group + 1) * GROUP * REGISTER);
+        for first in (0..part.columns).step_by(GROUP * REGISTER) {
+            let columns = first..part.columns.min(first + GROUP * REGISTER);
+            let right = &right[first / REGISTER * words..];
             for (row, left) in (0..part.rows).step_by(REGISTER).zip(left.chunks_exact(words)) {
                 for (column, right) in columns.clone().step_by(REGISTER).zip(right.chunks_exact(words)) {
                     // SAFETY: by the caller; these are strips of so many blocks.

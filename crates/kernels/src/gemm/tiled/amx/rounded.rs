@@ -31,8 +31,9 @@ impl Registers {
             blocks > 0 && left.len() >= strips(part.rows) && right.len() >= strips(part.columns),
             "strips of a part"
         );
-        for (group, right) in right.chunks(GROUP * words).enumerate() {
-            let columns = group * GROUP * SIDE..part.columns.min((group + 1) * GROUP * SIDE);
+        for first in (0..part.columns).step_by(GROUP * SIDE) {
+            let columns = first..part.columns.min(first + GROUP * SIDE);
+            let right = &right[first / SIDE * words..];
             for (row, left) in (0..part.rows).step_by(SIDE).zip(left.chunks_exact(words)) {
                 for (column, right) in columns.clone().step_by(SIDE).zip(right.chunks_exact(words)) {
                     let target = part.tile([row, column], SIDE);
