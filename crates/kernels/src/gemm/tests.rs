@@ -32,7 +32,7 @@ const SHAPES: [[usize; 3]; 18] = [
     [30, 200, 16],
     [200, 30, 16],
     [40, 50, 432],
-    [26, 2100, 2],
+    [26, 2100, 1],
 ];
 
 /// Both factors, each as it is and transposed in memory.
