@@ -143,7 +143,8 @@ fn back_translations_are_trained_on() {
     let pairs = work.read("bt.tsv");
     let samples = sample("mono.tgt", &["--n-best", "2"]);
     let expected = samples.lines().zip(mono.lines().flat_map(|line| [line, line]));
-    let mut expected = expected.map(|(source, target)| format!("{source}\t{target}"));
+    // A TAB that was drawn, as a byte, would part the pair elsewhere.
+    let mut expected = expected.map(|(source, target)| format!("{}\t{target}", source.replace('\t', " ")));
     for pair in pairs.lines().filter(|pair| !pair.ends_with("\ta1 b2 c3")) {
         assert!(
             expected.any(|line| line == pair),
