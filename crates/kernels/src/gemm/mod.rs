@@ -254,7 +254,7 @@ fn change_rows(result: &mut [f32], columns: usize, then: Then) {
 pub fn multiply_small(left: Matrix, right: Matrix, factor: f32, result: &mut [f32], row_stride: usize) {
     assert_fit(left, right, result, row_stride);
     #[cfg(target_arch = "x86_64")]
-    if InstructionSet::detect().has_avx512() && left.columns > 0 && left.rows > 0 && right.columns > 0 {
+    if InstructionSet::detect().has_avx512() && tiled::pays_small(left, right) {
         // SAFETY: the instructions were found, and sizes fit.
         return unsafe { tiled::multiply_small(left, right, factor, result.as_mut_ptr(), row_stride) };
     }

@@ -32,7 +32,7 @@ use crate::shared::Shared;
 
 pub use self::amx::is_available as has_amx;
 pub use self::order::Format;
-pub use self::small::multiply as multiply_small;
+pub use self::small::{multiply as multiply_small, pays as pays_small};
 pub use self::strips::Strips;
 
 /// Rows of the result that one task takes at most.

@@ -20,6 +20,15 @@ const ROWS: [usize; LINES] = [12, 12, 8];
 /// How far `k` runs before a tile is stored, where the right factor is turned.
 const DEPTH: usize = 64;
 
+/// Rows for which it pays to turn a right factor.
+const TURNED_ROWS: usize = 8;
+
+/// Whether there is a product, and enough rows to turn the right factor for, if it has to be.
+pub fn pays(left: Matrix, right: Matrix) -> bool {
+    let rows = if right.column_stride == 1 { 1 } else { TURNED_ROWS };
+    left.rows >= rows && left.columns > 0 && right.columns > 0
+}
+
 /// `result = factor * left * right`, in rows that begin `row_stride` numbers apart.
 ///
 /// # Safety
