@@ -1,12 +1,12 @@
 //! Matrix products, which are nine tenths of a training step.
 //!
 //! On CPUs with AVX-512 they are our own ([`tiled`]): operands of fp32, or rounded to bf16 with sums in fp32; with AMX,
-//! too, where the CPU has it, which multiplies fp32 numbers as whole ones of 32 bits. On all others the crate `gemm`
-//! multiplies, in fp32.
+//! too, where the CPU has it, which multiplies fp32 numbers as whole ones of 32 bits. On all others, and for small
+//! ones of few rows by columns that would have to be turned, the crate `gemm` multiplies, in fp32.
 //!
 //! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order. How
 //! many rows the left factor has can change last digits: [`FEW_ROWS`] are multiplied otherwise than more, and columns are
-//! summed otherwise beside them, unless the right factor was prepared.
+//! summed otherwise beside them, unless the right factor was prepared; so are the few rows of small products.
 
 #[cfg(target_arch = "x86_64")]
 mod tiled;
@@ -254,9 +254,9 @@ fn change_rows(result: &mut [f32], columns: usize, then: Then) {
 pub fn multiply_small(left: Matrix, right: Matrix, factor: f32, result: &mut [f32], row_stride: usize) {
     assert_fit(left, right, result, row_stride);
     #[cfg(target_arch = "x86_64")]
-    if InstructionSet::detect().has_avx512() && tiled::pays_small(left, right) {
+    if InstructionSet::detect().has_avx512() && tiled::small::pays(left, right) {
         // SAFETY: the instructions were found, and sizes fit.
-        return unsafe { tiled::multiply_small(left, right, factor, result.as_mut_ptr(), row_stride) };
+        return unsafe { tiled::small::multiply(left, right, factor, result.as_mut_ptr(), row_stride) };
     }
     by_crate(left, right, [0.0, factor], result, row_stride, gemm::Parallelism::None);
 }

@@ -1,3 +1,6 @@
+mod exactness;
+mod small;
+
 use super::*;
 use crate::instructions::InstructionSet;
 use crate::testing::{instruction_sets, numbers, pool};
@@ -126,86 +129,6 @@ fn check_whole_numbers() {
         result
     };
     assert_eq!(product(Precision::Bf16), product(Precision::Fp32));
-}
-
-/// One product each, so that nothing but its own digits counts: all 24 are multiplied, of large numbers and of small.
-#[test]
-fn products_keep_the_digits_of_fp32() {
-    on_every_instruction_set(|| {
-        let [m, n] = [61, 90];
-        let scaled = |count, seed, power: i32| -> Vec<f32> {
-            let scale = |(i, x): (usize, f32)| x * 2f32.powi((i % 61) as i32 * power - 30 * power);
-            numbers(count, seed).into_iter().enumerate().map(scale).collect()
-        };
-        let (mut a, mut b) = (scaled(m, 1, 1), scaled(n, 2, -2));
-        // Numbers about the greatest that four digits of eight bits write, and the greatest of their power of two.
-        for factor in [&mut a, &mut b] {
-            for (number, x) in factor.iter_mut().take(32).enumerate() {
-                let sign = if number % 2 == 0 { 1.0 } else { -1.0 };
-                *x = sign * f32::from_bits(0x3FFE_FEF8 + number as u32 / 2);
-            }
-            factor[32] = f32::from_bits(0x3FFF_FFFF);
-            factor[33] = 0.0;
-        }
-        let mut result = vec![0.0; m * n];
-        let right = Right::new(Matrix::new(&b, [1, n]), Precision::Fp32);
-        Product {
-            left: Matrix::new(&a, [m, 1]),
-            right: &right,
-            start: Start::Zero,
-        }
-        .write(&mut result);
-        for (place, found) in result.into_iter().enumerate() {
-            let expected = f64::from(a[place / n]) * f64::from(b[place % n]);
-            assert!(
-                (f64::from(found) - expected).abs() <= 1.5e-7 * expected.abs(),
-                "{}: {found:e} instead of {expected:e}",
-                InstructionSet::detect()
-            );
-        }
-    });
-}
-
-/// Of numbers of like size, and where a few are much greater than most, as among gradients.
-#[test]
-fn products_are_as_exact_as_those_of_a_plain_loop() {
-    on_every_instruction_set(|| {
-        let [m, n] = [45, 50];
-        let spread = |count: usize, seed: usize, octaves: f32| -> Vec<f32> {
-            let sizes = numbers(count, seed + 10)
-                .into_iter()
-                .map(|y| (-octaves * y.abs()).exp2());
-            numbers(count, seed)
-                .into_iter()
-                .zip(sizes)
-                .map(|(x, size)| x * size)
-                .collect()
-        };
-        for (octaves, k) in [(0.0, 192), (0.0, 2048), (10.0, 192), (10.0, 2048)] {
-            let (a, b) = (spread(m * k, 1, octaves), spread(k * n, 2, octaves));
-            let mut result = vec![0.0; m * n];
-            Product {
-                left: Matrix::new(&a, [m, k]),
-                right: &Right::new(Matrix::new(&b, [k, n]), Precision::Fp32),
-                start: Start::Zero,
-            }
-            .write(&mut result);
-            let [mut ours, mut plain] = [0.0_f64; 2];
-            for (place, found) in result.into_iter().enumerate() {
-                let factors = || (0..k).map(|i| (a[place / n * k + i], b[i * n + place % n]));
-                let exact: f64 = factors().map(|(x, y)| f64::from(x) * f64::from(y)).sum();
-                let sum = factors().fold(0.0, |sum, (x, y)| sum + x * y);
-                ours += (f64::from(found) - exact).powi(2);
-                plain += (f64::from(sum) - exact).powi(2);
-            }
-            let ratio = (ours / plain).sqrt();
-            assert!(
-                ratio <= 1.01,
-                "{}, {octaves} octaves, sums of {k}: {ratio} times a plain loop's error",
-                InstructionSet::detect()
-            );
-        }
-    });
 }
 
 /// An update whose numbers have left their range is to be seen as such.
@@ -433,71 +356,6 @@ fn sums_come_without_rows_as_well() {
     }
     .write_and_sum(&mut [], &mut sums);
     assert_eq!(sums, column_sums(Matrix::new(&dy, [3, 5])));
-}
-
-/// Parts of larger matrices, each factor as it is and turned: one number, rows and columns about those of tiles, depths
-/// about those that are turned at once, and the shapes of attention.
-#[test]
-fn small_products_with_strides() {
-    on_every_instruction_set(|| {
-        for [m, n, k] in [
-            [1, 1, 1],
-            [5, 9, 6],
-            [7, 70, 48],
-            [8, 48, 16],
-            [9, 49, 17],
-            [12, 32, 64],
-            [13, 33, 65],
-            [16, 64, 16],
-            [23, 17, 48],
-            [25, 15, 130],
-            [31, 97, 31],
-        ] {
-            for (a_turned, b_turned) in [(false, false), (true, false), (false, true), (true, true)] {
-                check_small([m, n, k], a_turned, b_turned);
-            }
-        }
-    });
-}
-
-fn check_small([m, n, k]: [usize; 3], a_turned: bool, b_turned: bool) {
-    let (beside, before) = (7, 2);
-    let [a_shape, b_shape] = [
-        if a_turned { [k, m] } else { [m, k] },
-        if b_turned { [n, k] } else { [k, n] },
-    ];
-    // Nothing stands behind the last number of a factor.
-    let part = |[rows, columns]: [usize; 2], seed| numbers((rows - 1) * (columns + beside) + before + columns, seed);
-    let (a, b) = (part(a_shape, 7), part(b_shape, 8));
-    let left = Matrix::strided(&a[before..], a_shape, a_shape[1] + beside);
-    let right = Matrix::strided(&b[before..], b_shape, b_shape[1] + beside);
-    let left = if a_turned { left.t() } else { left };
-    let right = if b_turned { right.t() } else { right };
-    let row_stride = n + 2;
-    let mut result = vec![7.0; m * row_stride];
-    multiply_small(left, right, 0.5, &mut result, row_stride);
-    for row in 0..m {
-        for column in 0..n {
-            let expected: f64 = (0..k).map(|i| at(left, row, i) * at(right, i, column)).sum();
-            let found = f64::from(result[row * row_stride + column]);
-            assert!(
-                (found - 0.5 * expected).abs() < 4e-7 * (k as f64).sqrt(),
-                "{}, {m}x{n}x{k} {a_turned} {b_turned} {row},{column}: {found}, not {}",
-                InstructionSet::detect(),
-                0.5 * expected
-            );
-        }
-        assert_eq!(result[row * row_stride + n..][..2], [7.0, 7.0], "beyond the result");
-    }
-}
-
-#[test]
-fn small_products_of_nothing() {
-    let mut result = vec![7.0; 6];
-    let [rows, columns] = [Matrix::new(&[], [2, 0]), Matrix::new(&[], [0, 3])];
-    multiply_small(rows, columns, 1.0, &mut result, 3);
-    assert_eq!(result, [0.0; 6], "sums of no numbers");
-    multiply_small(columns, Matrix::new(&[1.0; 6], [3, 2]), 1.0, &mut [], 2);
 }
 
 /// Every row is changed once, whoever made it, and told its place.

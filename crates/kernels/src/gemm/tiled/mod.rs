@@ -18,7 +18,7 @@ mod amx;
 mod order;
 mod pack;
 mod registers;
-mod small;
+pub mod small;
 mod strips;
 mod words;
 
@@ -32,7 +32,6 @@ use crate::shared::Shared;
 
 pub use self::amx::is_available as has_amx;
 pub use self::order::Format;
-pub use self::small::{multiply as multiply_small, pays as pays_small};
 pub use self::strips::Strips;
 
 /// Rows of the result that one task takes at most.

@@ -15,15 +15,14 @@ use super::words::Line;
 const LANES: usize = 16;
 /// Registers of a row of a tile.
 const LINES: usize = 3;
-/// Rows of a tile whose rows take this many registers less one.
+/// Rows of a tile whose rows take one, two or three registers.
 const ROWS: [usize; LINES] = [12, 12, 8];
 /// How far `k` runs before a tile is stored, where the right factor is turned.
 const DEPTH: usize = 64;
-
 /// Rows for which it pays to turn a right factor.
 const TURNED_ROWS: usize = 8;
 
-/// Whether there is a product, and enough rows to turn the right factor for, if it has to be.
+/// Whether there are numbers to multiply, and enough rows to turn the right factor for, if it has to be.
 pub fn pays(left: Matrix, right: Matrix) -> bool {
     let rows = if right.column_stride == 1 { 1 } else { TURNED_ROWS };
     left.rows >= rows && left.columns > 0 && right.columns > 0
@@ -32,7 +31,7 @@ pub fn pays(left: Matrix, right: Matrix) -> bool {
 /// `result = factor * left * right`, in rows that begin `row_stride` numbers apart.
 ///
 /// # Safety
-/// The result has its rows, and the machine has the instructions.
+/// It [pays], the result has its rows, and the machine has the instructions.
 #[target_feature(enable = "avx512f")]
 pub unsafe fn multiply(left: Matrix, right: Matrix, factor: f32, result: *mut f32, row_stride: usize) {
     let all_lines = right.columns.div_ceil(LANES);

@@ -24,7 +24,7 @@ use std::arch::x86_64::*;
 use super::super::Target;
 use super::super::registers::lane_masks;
 use super::super::words::Line;
-use super::{REGISTER, REGISTER_WORDS, Registers};
+use super::{GROUP, REGISTER, REGISTER_WORDS, Registers};
 
 /// Numbers along `k` that a register holds of a lane.
 pub const DEPTH: usize = 64;
@@ -37,8 +37,6 @@ const SUMS: usize = 4;
 /// Rows of a result that are made of their sums while one block of the next tile is multiplied; where blocks are few, it
 /// is twice as many.
 const ROWS_BETWEEN: usize = 4;
-/// Strips of columns that are read for one strip of rows after the other: a megabyte, which stays in the second cache.
-const GROUP: usize = 64;
 /// What a sum is worth beside the one before.
 const DIGIT: f32 = 1.0 / 256.0;
 

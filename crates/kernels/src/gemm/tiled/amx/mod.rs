@@ -39,6 +39,8 @@ pub use rounded::{DEPTH as ROUNDED_DEPTH, SIDE as ROUNDED_SIDE};
 pub const REGISTER: usize = 16;
 /// Words of a register.
 pub const REGISTER_WORDS: usize = 256;
+/// Strips of columns that are read for one strip of rows after the other: a megabyte, which stays in the second cache.
+const GROUP: usize = 64;
 
 /// Asks whether the CPU has tile registers, and the system to let this process use them.
 pub fn is_available() -> bool {

@@ -7,14 +7,12 @@ use std::arch::asm;
 use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 
 use super::super::Target;
-use super::{REGISTER, REGISTER_WORDS, Registers};
+use super::{GROUP, REGISTER, REGISTER_WORDS, Registers};
 
 /// Rows and columns of a tile of the result.
 pub const SIDE: usize = 32;
 /// Numbers along `k` that a register holds of a lane.
 pub const DEPTH: usize = 32;
-/// Strips of columns that are read for one strip of rows after the other: a megabyte, which stays in the second cache.
-const GROUP: usize = 64;
 const _: () = assert!(SIDE == 2 * REGISTER && 2 * REGISTER_WORDS == REGISTER * DEPTH);
 
 impl Registers {
