@@ -130,6 +130,7 @@ impl Last {
             Some(_) => blocks.min(REGISTER / rows_of_block),
             None => 0,
         };
+        let before_last = with_rows.min(blocks - 1);
         /// A row of the result before; that of the next tile is fetched, or storing it would wait.
         macro_rules! row {
             () => {
@@ -154,52 +155,65 @@ impl Last {
         }
         /// A block: registers 0 to 3 are the sums, 4 to 6 hold columns of the right factor, 7 rows of the left one.
         macro_rules! block {
-            ($between:expr) => {
+            ($between:expr, $store0:expr, $store1:expr, $store2:expr, $store3:expr) => {
                 concat!(
-                    "tileloadd tmm4, [{right} + 1*{row} + 3072]
-                    tileloadd tmm7, [{left} + 1*{row}]
-                    tdpbssd tmm3, tmm7, tmm4
-                    ",
-                    fetch!("{right}", 4096),
                     "tileloadd tmm4, [{right} + 1*{row}]
+                    tileloadd tmm7, [{left} + 1*{row}]
                     tdpbssd tmm0, tmm7, tmm4
                     ",
-                    fetch!("{right}", 4608),
-                    $between,
+                    fetch!("{right}", 4096),
                     "tileloadd tmm5, [{right} + 1*{row} + 1024]
                     tdpbssd tmm1, tmm7, tmm5
                     ",
-                    fetch!("{right}", 5120),
+                    fetch!("{right}", 4608),
+                    $between,
                     "tileloadd tmm6, [{right} + 1*{row} + 2048]
                     tdpbssd tmm2, tmm7, tmm6
                     ",
-                    fetch!("{right}", 5632),
-                    $between,
+                    fetch!("{right}", 5120),
                     "tileloadd tmm7, [{left} + 1*{row} + 1024]
                     tdpbssd tmm1, tmm7, tmm4
                     ",
-                    fetch!("{right}", 6144),
+                    fetch!("{right}", 5632),
+                    $between,
                     "tdpbssd tmm2, tmm7, tmm5
+                    ",
+                    $store0,
+                    fetch!("{right}", 6144),
+                    "tdpbssd tmm3, tmm7, tmm6
                     ",
                     fetch!("{right}", 6656),
                     $between,
-                    "tdpbssd tmm3, tmm7, tmm6
-                    tileloadd tmm7, [{left} + 1*{row} + 2048]
+                    "tileloadd tmm7, [{left} + 1*{row} + 2048]
                     tdpbssd tmm2, tmm7, tmm4
                     ",
+                    $store1,
                     fetch!("{right}", 7168),
-                    $between,
                     "tdpbssd tmm3, tmm7, tmm5
-                    tileloadd tmm7, [{left} + 1*{row} + 3072]
+                    ",
+                    $between,
+                    "tileloadd tmm7, [{left} + 1*{row} + 3072]
                     tdpbssd tmm3, tmm7, tmm4
                     ",
+                    $store2,
                     fetch!("{right}", 7680),
+                    "tileloadd tmm7, [{left} + 1*{row}]
+                    tileloadd tmm5, [{right} + 1*{row} + 3072]
+                    tdpbssd tmm3, tmm7, tmm5
+                    ",
+                    $store3,
                     "add {left}, 4096
                     add {right}, 4096"
                 )
             };
         }
-        /// All blocks, the first ones with rows of the result before.
+        macro_rules! store {
+            ($sum:literal) => {
+                concat!("tilestored [{sums} + 1*{row} + ", $sum, "*1024], tmm", $sum, "\n")
+            };
+        }
+        /// All blocks, the first ones with rows of the result before. The last one stores each sum as soon as it is made,
+        /// so that products of the next tile do not wait for stores.
         macro_rules! tile {
             ($rows:expr) => {
                 asm!(
@@ -210,25 +224,29 @@ impl Last {
                     "test {with_rows}, {with_rows}",
                     "jz 3f",
                     "2:",
-                    block!($rows),
+                    block!($rows, "", "", "", ""),
                     "dec {with_rows}",
                     "jnz 2b",
                     "3:",
-                    "test {others}, {others}",
-                    "jz 5f",
+                    "sub {others}, 2",
+                    "jb 5f",
                     "4:",
-                    block!(""),
-                    "dec {others}",
-                    "jnz 4b",
+                    block!("", "", "", "", ""),
+                    "sub {others}, 2",
+                    "jae 4b",
                     "5:",
-                    "tilestored [{sums} + 1*{row}], tmm0",
-                    "tilestored [{sums} + 1*{row} + 1024], tmm1",
-                    "tilestored [{sums} + 1*{row} + 2048], tmm2",
-                    "tilestored [{sums} + 1*{row} + 3072], tmm3",
+                    "cmp {others}, -1",
+                    "je 6f",
+                    block!("", store!(0), store!(1), store!(2), store!(3)),
+                    "jmp 7f",
+                    "6:",
+                    block!($rows, store!(0), store!(1), store!(2), store!(3)),
+                    "7:",
                     left = inout(reg) left.as_ptr() => _,
                     right = inout(reg) right.as_ptr() => _,
-                    with_rows = inout(reg) with_rows => _,
-                    others = inout(reg) blocks - with_rows => _,
+                    with_rows = inout(reg) before_last => _,
+                    // Twice as many, and one more where the last block comes with rows as well.
+                    others = inout(reg) 2 * (blocks - 1 - before_last) + usize::from(with_rows == blocks) => _,
                     row = in(reg) 64usize,
                     sums = in(reg) sums,
                     before = inout(reg) before => _,
