@@ -9,14 +9,38 @@ const LANES: usize = 32;
 /// `Σ x`.
 #[inline(always)]
 pub fn sum(x: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x;
+    let mut sum = Sum::default();
+    sum.add(x);
+    sum.total()
+}
+
+/// A sum of numbers that come in parts, all but the last [`PART`] long: the same bits as if they came at once.
+#[derive(Default)]
+pub struct Sum {
+    lanes: [f32; LANES],
+    /// The numbers of the last part that do not fill all lanes.
+    rest: f32,
+}
+
+/// Numbers that stay in the first cache from one loop over them to the next.
+pub const PART: usize = 32 * LANES;
+
+impl Sum {
+    #[inline(always)]
+    pub fn add(&mut self, part: &[f32]) {
+        let (chunks, rest) = part.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (lane, x) in self.lanes.iter_mut().zip(chunk) {
+                *lane += x;
+            }
         }
+        self.rest = rest.iter().sum();
     }
-    fold(lanes, |a, b| a + b) + rest.iter().sum::<f32>()
+
+    #[inline(always)]
+    pub fn total(self) -> f32 {
+        fold(self.lanes, |a, b| a + b) + self.rest
+    }
 }
 
 /// `Σ x y`.

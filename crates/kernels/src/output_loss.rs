@@ -29,9 +29,10 @@ use std::sync::Arc;
 
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, ids, is_fused};
+use crate::fetch::fetch_behind;
 use crate::gemm::{Matrix, Product, Right, Start};
 use crate::instructions::vectorized;
-use crate::numbers::{CHUNK, exp, max, sum, uninitialized};
+use crate::numbers::{CHUNK, PART, Sum, exp, max, uninitialized};
 use crate::precision::Precision;
 
 pub mod pairs;
@@ -290,13 +291,26 @@ vectorized! {
     /// The smoothed and the plain loss of one row, whose logits become their own gradients.
     fn row_loss(logits: &mut [f32], target: usize, smoothing: f32) -> [f32; 2] {
         let count = logits.len() as f32;
-        let highest = max(logits);
-        let mean = sum(logits) / count;
-        let reference = logits[target];
-        for logit in logits.iter_mut() {
-            *logit = exp(*logit - highest);
+        let (mut highest, mut all) = (f32::NEG_INFINITY, Sum::default());
+        for part in logits.chunks(PART) {
+            highest = highest.max(max(part));
+            all.add(part);
         }
-        let total = sum(logits);
+        let mean = all.total() / count;
+        let reference = logits[target];
+        let mut total = Sum::default();
+        let parts = logits.len().div_ceil(PART);
+        for part in 0..parts {
+            // The next row.
+            fetch_behind(logits, part, parts);
+            let end = logits.len().min((part + 1) * PART);
+            let part = &mut logits[part * PART..end];
+            for logit in part.iter_mut() {
+                *logit = exp(*logit - highest);
+            }
+            total.add(part);
+        }
+        let total = total.total();
         let (inverse, uniform) = (1.0 / total, smoothing / count);
         for p in logits.iter_mut() {
             *p = *p * inverse - uniform;
