@@ -153,42 +153,51 @@ impl Last {
                 "
             };
         }
+        /// A part of the next block, fetched or not: products of short sums are slower if it is.
+        macro_rules! next {
+            (fetched, $offset:literal) => {
+                fetch!("{right}", $offset)
+            };
+            (not_fetched, $offset:literal) => {
+                ""
+            };
+        }
         /// A block: registers 0 to 3 are the sums, 4 to 6 hold columns of the right factor, 7 rows of the left one.
         macro_rules! block {
-            ($between:expr, $store0:expr, $store1:expr, $store2:expr, $store3:expr) => {
+            ($between:expr, $next:ident, $store0:expr, $store1:expr, $store2:expr, $store3:expr) => {
                 concat!(
                     "tileloadd tmm4, [{right} + 1*{row}]
                     tileloadd tmm7, [{left} + 1*{row}]
                     tdpbssd tmm0, tmm7, tmm4
                     ",
-                    fetch!("{right}", 4096),
+                    next!($next, 4096),
                     "tileloadd tmm5, [{right} + 1*{row} + 1024]
                     tdpbssd tmm1, tmm7, tmm5
                     ",
-                    fetch!("{right}", 4608),
+                    next!($next, 4608),
                     $between,
                     "tileloadd tmm6, [{right} + 1*{row} + 2048]
                     tdpbssd tmm2, tmm7, tmm6
                     ",
-                    fetch!("{right}", 5120),
+                    next!($next, 5120),
                     "tileloadd tmm7, [{left} + 1*{row} + 1024]
                     tdpbssd tmm1, tmm7, tmm4
                     ",
-                    fetch!("{right}", 5632),
+                    next!($next, 5632),
                     $between,
                     "tdpbssd tmm2, tmm7, tmm5
                     ",
                     $store0,
-                    fetch!("{right}", 6144),
+                    next!($next, 6144),
                     "tdpbssd tmm3, tmm7, tmm6
                     ",
-                    fetch!("{right}", 6656),
+                    next!($next, 6656),
                     $between,
                     "tileloadd tmm7, [{left} + 1*{row} + 2048]
                     tdpbssd tmm2, tmm7, tmm4
                     ",
                     $store1,
-                    fetch!("{right}", 7168),
+                    next!($next, 7168),
                     "tdpbssd tmm3, tmm7, tmm5
                     ",
                     $between,
@@ -196,7 +205,7 @@ impl Last {
                     tdpbssd tmm3, tmm7, tmm4
                     ",
                     $store2,
-                    fetch!("{right}", 7680),
+                    next!($next, 7680),
                     "tileloadd tmm7, [{left} + 1*{row}]
                     tileloadd tmm5, [{right} + 1*{row} + 3072]
                     tdpbssd tmm3, tmm7, tmm5
@@ -215,7 +224,7 @@ impl Last {
         /// All blocks, the first ones with rows of the result before. The last one stores each sum as soon as it is made,
         /// so that products of the next tile do not wait for stores.
         macro_rules! tile {
-            ($rows:expr) => {
+            ($rows:expr, $next:ident) => {
                 asm!(
                     "tilezero tmm0",
                     "tilezero tmm1",
@@ -224,23 +233,23 @@ impl Last {
                     "test {with_rows}, {with_rows}",
                     "jz 3f",
                     "2:",
-                    block!($rows, "", "", "", ""),
+                    block!($rows, $next, "", "", "", ""),
                     "dec {with_rows}",
                     "jnz 2b",
                     "3:",
                     "sub {others}, 2",
                     "jb 5f",
                     "4:",
-                    block!("", "", "", "", ""),
+                    block!("", $next, "", "", "", ""),
                     "sub {others}, 2",
                     "jae 4b",
                     "5:",
                     "cmp {others}, -1",
                     "je 6f",
-                    block!("", store!(0), store!(1), store!(2), store!(3)),
+                    block!("", $next, store!(0), store!(1), store!(2), store!(3)),
                     "jmp 7f",
                     "6:",
-                    block!($rows, store!(0), store!(1), store!(2), store!(3)),
+                    block!($rows, $next, store!(0), store!(1), store!(2), store!(3)),
                     "7:",
                     left = inout(reg) left.as_ptr() => _,
                     right = inout(reg) right.as_ptr() => _,
@@ -268,8 +277,8 @@ impl Last {
         // SAFETY: by the caller.
         unsafe {
             match rows_of_block {
-                ROWS_BETWEEN => tile!(row!()),
-                _ => tile!(concat!(row!(), row!())),
+                ROWS_BETWEEN => tile!(row!(), fetched),
+                _ => tile!(concat!(row!(), row!()), not_fetched),
             }
         }
         if with_rows * rows_of_block < REGISTER {
