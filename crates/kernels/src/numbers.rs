@@ -173,6 +173,33 @@ mod tests {
         assert!(exp(f32::NAN).is_nan());
     }
 
+    /// Less than a part, whole parts, and more; lanes that are not all filled.
+    #[test]
+    fn sums_in_parts_are_those_of_all_at_once() {
+        for count in [
+            0,
+            1,
+            LANES + 3,
+            PART - 1,
+            PART,
+            PART + 1,
+            3 * PART,
+            3 * PART + LANES / 2,
+        ] {
+            let x: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7).sin()).collect();
+            let mut lanes = [0.0f32; LANES];
+            let filled = count / LANES * LANES;
+            for (i, x) in x[..filled].iter().enumerate() {
+                lanes[i % LANES] += x;
+            }
+            let at_once = fold(lanes, |a, b| a + b) + x[filled..].iter().sum::<f32>();
+            let mut in_parts = Sum::default();
+            x.chunks(PART).for_each(|part| in_parts.add(part));
+            assert_eq!(in_parts.total().to_bits(), at_once.to_bits(), "{count} numbers");
+            assert_eq!(sum(&x).to_bits(), at_once.to_bits(), "{count} numbers");
+        }
+    }
+
     #[test]
     fn sigmoid_and_tanh_are_exact_to_the_last_digits() {
         for step in -30_000..=30_000 {

@@ -111,7 +111,8 @@ fn case(sizes: Sizes, how: How) -> Case {
     }
 }
 
-/// One row, multiples of 32, odd sizes, more rows than have logits at the same time, blocks and batches of padding.
+/// One row, multiples of 32, odd sizes, more rows than have logits at the same time, blocks and batches of padding,
+/// rows of several parts.
 pub(super) fn sizes() -> Vec<Sizes> {
     [
         (1, 2, 1, Padding::None),
@@ -124,6 +125,7 @@ pub(super) fn sizes() -> Vec<Sizes> {
         (1030, 65, 16, Padding::Most),
         (600, 31, 3, Padding::All),
         (70, 1000, 64, Padding::None),
+        (5, 2 * PART + 57, 3, Padding::EveryThird),
     ]
     .into_iter()
     .map(|(rows, vocabulary, width, padding)| Sizes {
