@@ -15,6 +15,18 @@ fn at(matrix: Matrix, row: usize, column: usize) -> f64 {
     f64::from(matrix.data[row * matrix.row_stride + column * matrix.column_stride])
 }
 
+/// `a b`, of `[m, k]` and `[k, n]`, in fp32.
+fn multiplied(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
+    let mut result = vec![0.0; m * n];
+    Product {
+        left: Matrix::new(a, [m, k]),
+        right: &Right::new(Matrix::new(b, [k, n]), Precision::Fp32),
+        start: Start::Zero,
+    }
+    .write(&mut result);
+    result
+}
+
 /// Shapes that are multiples of nothing, of tiles, of the depth, and one; few rows, and one more than few; more columns
 /// than are read for one strip of rows after the other.
 const SHAPES: [[usize; 3]; 18] = [
@@ -187,13 +199,7 @@ fn rows_of_any_size() {
             .flat_map(|row| [1.0, 0.3, -0.7].map(|x| x * sizes[row % sizes.len()]))
             .collect();
         let b: Vec<f32> = numbers(k * n, 2).into_iter().map(|x| x / 4.0).collect();
-        let mut result = vec![0.0; m * n];
-        Product {
-            left: Matrix::new(&a, [m, k]),
-            right: &Right::new(Matrix::new(&b, [k, n]), Precision::Fp32),
-            start: Start::Zero,
-        }
-        .write(&mut result);
+        let result = multiplied(&a, &b, [m, k, n]);
         for (place, found) in result.into_iter().enumerate() {
             let (row, column) = (place / n, place % n);
             let expected: f64 = (0..k)

@@ -57,13 +57,7 @@ fn products_are_as_exact_as_those_of_a_plain_loop() {
         };
         for (octaves, k) in [(0.0, 192), (0.0, 2048), (10.0, 192), (10.0, 2048)] {
             let (a, b) = (spread(m * k, 1, octaves), spread(k * n, 2, octaves));
-            let mut result = vec![0.0; m * n];
-            Product {
-                left: Matrix::new(&a, [m, k]),
-                right: &Right::new(Matrix::new(&b, [k, n]), Precision::Fp32),
-                start: Start::Zero,
-            }
-            .write(&mut result);
+            let result = multiplied(&a, &b, [m, k, n]);
             let [mut ours, mut plain] = [0.0_f64; 2];
             for (place, found) in result.into_iter().enumerate() {
                 let factors = || (0..k).map(|i| (a[place / n * k + i], b[i * n + place % n]));
