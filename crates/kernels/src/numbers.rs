@@ -14,11 +14,12 @@ pub fn sum(x: &[f32]) -> f32 {
     sum.total()
 }
 
-/// A sum of numbers that come in parts, all but the last [`PART`] long: the same bits as if they came at once.
+/// A sum of numbers that come in parts: the same bits as if they came at once, if all parts but the last are [`PART`]
+/// long.
 #[derive(Default)]
 pub struct Sum {
     lanes: [f32; LANES],
-    /// The numbers of the last part that do not fill all lanes.
+    /// The sum of the numbers that do not fill all lanes.
     rest: f32,
 }
 
@@ -26,6 +27,7 @@ pub struct Sum {
 pub const PART: usize = 32 * LANES;
 
 impl Sum {
+    /// Adds the next part.
     #[inline(always)]
     pub fn add(&mut self, part: &[f32]) {
         let (chunks, rest) = part.as_chunks::<LANES>();
@@ -34,9 +36,10 @@ impl Sum {
                 *lane += x;
             }
         }
-        self.rest = rest.iter().sum();
+        self.rest += rest.iter().sum::<f32>();
     }
 
+    /// The sum of all parts.
     #[inline(always)]
     pub fn total(self) -> f32 {
         fold(self.lanes, |a, b| a + b) + self.rest

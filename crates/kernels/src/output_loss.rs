@@ -298,19 +298,19 @@ vectorized! {
         }
         let mean = all.total() / count;
         let reference = logits[target];
-        let mut total = Sum::default();
+        let mut powers = Sum::default();
         let parts = logits.len().div_ceil(PART);
-        for part in 0..parts {
-            // The next row.
-            fetch_behind(logits, part, parts);
-            let end = logits.len().min((part + 1) * PART);
-            let part = &mut logits[part * PART..end];
+        for number in 0..parts {
+            // As much of the next row.
+            fetch_behind(logits, number, parts);
+            let end = logits.len().min((number + 1) * PART);
+            let part = &mut logits[number * PART..end];
             for logit in part.iter_mut() {
                 *logit = exp(*logit - highest);
             }
-            total.add(part);
+            powers.add(part);
         }
-        let total = total.total();
+        let total = powers.total();
         let (inverse, uniform) = (1.0 / total, smoothing / count);
         for p in logits.iter_mut() {
             *p = *p * inverse - uniform;

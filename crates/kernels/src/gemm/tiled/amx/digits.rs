@@ -162,7 +162,8 @@ impl Last {
                 ""
             };
         }
-        /// A block: registers 0 to 3 are the sums, 4 to 6 hold columns of the right factor, 7 rows of the left one.
+        /// A block: registers 0 to 3 are the sums, 4 to 6 hold columns of the right factor, 7 rows of the left one. What stores
+        /// a sum stands where it can be complete.
         macro_rules! block {
             ($between:expr, $next:ident, $store0:expr, $store1:expr, $store2:expr, $store3:expr) => {
                 concat!(
@@ -254,7 +255,7 @@ impl Last {
                     left = inout(reg) left.as_ptr() => _,
                     right = inout(reg) right.as_ptr() => _,
                     with_rows = inout(reg) before_last => _,
-                    // Twice as many, and one more where the last block comes with rows as well.
+                    // Twice their number, and one more where the last block comes with rows as well.
                     others = inout(reg) 2 * (blocks - 1 - before_last) + usize::from(with_rows == blocks) => _,
                     row = in(reg) 64usize,
                     sums = in(reg) sums,
@@ -274,6 +275,7 @@ impl Last {
                 )
             };
         }
+        // Few blocks come with twice the rows each, and fetch nothing.
         // SAFETY: by the caller.
         unsafe {
             match rows_of_block {
