@@ -445,6 +445,7 @@ fn gemm(bencher: Bencher, ([m, n, k], Transposed(transposed)): GemmShape, precis
             right: &Right::new(Matrix::new(&right, [k, n]), precision),
             start: Start::Zero,
         }
-        .write(&mut result);
+        .to(&mut result)
+        .write();
     });
 }

@@ -249,8 +249,8 @@ impl<B: Cpu> Network<B> {
             activation, dropout, ..
         } = self.rule;
         let hidden = self.outer.x();
-        let before = match &self.before {
-            None => self.outer.of_x(
+        let (before, of_outer) = match &self.before {
+            None => self.outer.backward_then(
                 output,
                 Some(&|index, rows| {
                     relu_backward_in_place(&hidden[index..][..rows.len()], rows, dropout.scale());
@@ -260,7 +260,7 @@ impl<B: Cpu> Network<B> {
                 let (kept, width, ratio) = (B::values(kept), self.inner.made()[0], activation.ratio());
                 let mut before = uninitialized(kept.len());
                 let shared = Shared::new(&mut before);
-                self.outer.of_x(
+                let (_, of_outer) = self.outer.backward_then(
                     output,
                     Some(&|index, rows| {
                         let kept = &kept[index * ratio..][..rows.len() * ratio];
@@ -269,11 +269,11 @@ impl<B: Cpu> Network<B> {
                         activation.backward(kept, rows, before, width, dropout, index);
                     }),
                 );
-                before
+                (before, of_outer)
             }
         };
         let mut found = self.inner.backward(&before, of_x);
-        found.extend(self.outer.of_parameters(output));
+        found.extend(of_outer);
         found
     }
 }

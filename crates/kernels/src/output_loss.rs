@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, ids, is_fused};
 use crate::fetch::fetch_behind;
-use crate::gemm::{Matrix, Product, Right, Start};
+use crate::gemm::{Matrix, Product, Right, Start, write_all};
 use crate::instructions::vectorized;
 use crate::numbers::{CHUNK, PART, Sum, exp, max, uninitialized};
 use crate::precision::Precision;
@@ -225,7 +225,12 @@ impl<B: Cpu> Rows<B> {
             let chunk = |place: &Range<usize>| Matrix::new(&hidden[place.clone()], [count, width]);
             let logits = &mut logits[..passes * count * vocabulary];
             for (place, logits) in places.iter().zip(logits.chunks_mut(count * vocabulary)) {
-                multiply(chunk(place), &weight_right, Start::Zero, logits);
+                let product = Product {
+                    left: chunk(place),
+                    right: &weight_right,
+                    start: Start::Zero,
+                };
+                product.to(logits).write();
             }
             for row in self.losses(logits, vocabulary, &targets[first..][..count]) {
                 sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(x));
@@ -233,15 +238,24 @@ impl<B: Cpu> Rows<B> {
             if let (Some([of_hidden, of_weight]), Some(transposed)) = (&mut gradients, &transposed) {
                 for (pass, (place, logits)) in places.iter().zip(logits.chunks(count * vocabulary)).enumerate() {
                     let logits = Matrix::new(logits, [count, vocabulary]);
-                    multiply(logits, transposed, Start::Zero, &mut of_hidden[place.clone()]);
+                    let for_hidden = Product {
+                        left: logits,
+                        right: transposed,
+                        start: Start::Zero,
+                    };
                     let (left, right) = if self.rule.is_table {
                         (logits.t(), chunk(place))
                     } else {
                         (chunk(place).t(), logits)
                     };
                     let is_first = first == 0 && pass == 0;
-                    let start = if is_first { Start::Zero } else { Start::Result };
-                    multiply(left, &Right::new(right, precision), start, of_weight);
+                    let for_weight = Product {
+                        left,
+                        right: &Right::new(right, precision),
+                        start: if is_first { Start::Zero } else { Start::Result },
+                    };
+                    let of_hidden = &mut of_hidden[place.clone()];
+                    write_all([for_hidden.to(of_hidden), for_weight.to(of_weight)]);
                 }
             }
         }
@@ -280,11 +294,6 @@ impl<B: Cpu> Rows<B> {
         })
         .collect()
     }
-}
-
-/// `left right`, added to what `start` says.
-fn multiply(left: Matrix<'_>, right: &Right<'_>, start: Start<'_>, result: &mut [f32]) {
-    Product { left, right, start }.write(result);
 }
 
 vectorized! {

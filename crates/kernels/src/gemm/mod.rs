@@ -10,9 +10,10 @@
 
 #[cfg(target_arch = "x86_64")]
 mod tiled;
+mod work;
 
+pub use self::work::{Then, Work, write_all};
 use crate::instructions::InstructionSet;
-use crate::numbers::CHUNK;
 pub use crate::precision::Precision;
 
 #[cfg(target_arch = "x86_64")]
@@ -133,6 +134,7 @@ impl<'a> Right<'a> {
 }
 
 /// `left * right`, plus what [`Start`] says.
+#[derive(Clone, Copy)]
 pub struct Product<'a> {
     /// `[M, K]`.
     pub left: Matrix<'a>,
@@ -142,108 +144,22 @@ pub struct Product<'a> {
     pub start: Start<'a>,
 }
 
-impl Product<'_> {
-    /// Writes to `result`, `[M, N]` with rows one behind the other, on all threads.
-    ///
-    /// # Panics
-    /// If sizes do not fit.
-    pub fn write(&self, result: &mut [f32]) {
-        self.compute(result, self.right.matrix.columns, true, Also::default());
+impl<'a> Product<'a> {
+    /// What writes it to `result`, `[M, N]` with rows one behind the other.
+    pub fn to(self, result: &'a mut [f32]) -> Work<'a> {
+        self.to_rows(result, self.right.matrix.columns)
     }
 
-    /// The same, and the sum of each of the right factor's columns to `sums`, `[N]`, on the way. Sums are taken
-    /// over blocks of rows of a fixed size, then over the blocks.
-    ///
-    /// # Panics
-    /// If sizes do not fit, rows of the right factor are not contiguous, or it was prepared.
-    pub fn write_and_sum(&self, result: &mut [f32], sums: &mut [f32]) {
-        let right = self.right.matrix;
-        assert_eq!([sums.len(), right.column_stride], [right.columns, 1], "sums of columns");
-        assert!(!self.right.is_prepared, "sums of a prepared factor");
-        let also = Also {
-            sums: Some(sums),
-            ..Also::default()
-        };
-        self.compute(result, right.columns, true, also);
-    }
-
-    /// Writes to `result`, and changes it by `then`, if there is any: that is called for a few rows at a time, where it
-    /// can be as soon as they are complete, while they lie in the cache of the thread that made them.
-    ///
-    /// # Panics
-    /// If sizes do not fit.
-    pub fn write_then(&self, result: &mut [f32], then: Option<Then>) {
-        let also = Also {
-            then,
-            ..Also::default()
-        };
-        self.compute(result, self.right.matrix.columns, true, also);
-    }
-
-    /// Writes to `result`, whose rows begin `row_stride` numbers apart, on this thread alone.
-    ///
-    /// # Panics
-    /// If sizes do not fit.
-    pub fn write_here(&self, result: &mut [f32], row_stride: usize) {
-        self.compute(result, row_stride, false, Also::default());
-    }
-
-    fn compute(&self, result: &mut [f32], row_stride: usize, on_all_threads: bool, also: Also) {
-        let (left, right) = (self.left, self.right.matrix);
-        let [rows, columns] = [left.rows, right.columns];
-        assert_eq!(
-            left.columns, right.rows,
-            "columns of the left factor against rows of the right one"
-        );
-        if rows == 0 || columns == 0 {
-            if let Some(sums) = also.sums {
-                sums.copy_from_slice(&column_sums(right));
-            }
-            return;
-        }
-        assert!(row_stride >= columns && result.len() >= extent([rows, columns], row_stride));
-        assert!(
-            also.then.is_none() || row_stride == columns,
-            "rows one behind the other"
-        );
-        if let Start::Bias(bias) = self.start {
-            assert_eq!(bias.len(), columns, "numbers of the bias");
-        }
-        assert!(left.columns > 0, "a product over nothing");
-        #[cfg(target_arch = "x86_64")]
-        if InstructionSet::detect().has_avx512() {
-            return tiled::multiply(self, result, row_stride, on_all_threads, also);
-        }
-        if let Some(sums) = also.sums {
-            sums.copy_from_slice(&column_sums(right));
-        }
-        portable(self, result, row_stride, on_all_threads);
-        if let Some(then) = also.then {
-            change_rows(&mut result[..rows * columns], columns, then);
+    /// The same for rows that begin `row_stride` numbers apart.
+    pub fn to_rows(self, result: &'a mut [f32], row_stride: usize) -> Work<'a> {
+        Work {
+            product: self,
+            result,
+            row_stride,
+            sums: None,
+            then: None,
         }
     }
-}
-
-/// Changes a few rows of a result: the place of their first number in it, and the rows.
-pub type Then<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
-
-/// What is done along with a product.
-#[derive(Default)]
-struct Also<'a> {
-    /// Where the sums of the right factor's columns are written.
-    sums: Option<&'a mut [f32]>,
-    /// What changes the result; its rows stand one behind the other.
-    then: Option<Then<'a>>,
-}
-
-/// Changes all rows, on all threads.
-fn change_rows(result: &mut [f32], columns: usize, then: Then) {
-    use rayon::prelude::*;
-    let block = CHUNK.div_ceil(columns) * columns;
-    result
-        .par_chunks_mut(block)
-        .enumerate()
-        .for_each(|(number, rows)| then(number * block, rows));
 }
 
 /// `result = factor * left * right`, on this thread. For small matrices, whose rows may stand far apart: those of the

@@ -23,7 +23,8 @@ fn multiplied(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
         right: &Right::new(Matrix::new(b, [k, n]), Precision::Fp32),
         start: Start::Zero,
     }
-    .write(&mut result);
+    .to(&mut result)
+    .write();
     result
 }
 
@@ -84,7 +85,8 @@ fn check(precision: Precision, tolerance: f64) {
                     right: &right,
                     start,
                 }
-                .write(&mut result);
+                .to(&mut result)
+                .write();
                 for row in 0..m {
                     for column in 0..n {
                         let product: f64 = (0..k).map(|i| at(left, row, i) * at(matrix, i, column)).sum();
@@ -137,7 +139,8 @@ fn check_whole_numbers() {
             right: &right,
             start: Start::Zero,
         }
-        .write(&mut result);
+        .to(&mut result)
+        .write();
         result
     };
     assert_eq!(product(Precision::Bf16), product(Precision::Fp32));
@@ -175,7 +178,8 @@ fn what_is_not_finite_does_not_become_finite() {
                     right: &Right::new(right, precision),
                     start: Start::Zero,
                 }
-                .write(&mut result);
+                .to(&mut result)
+                .write();
                 for (place, found) in result.into_iter().enumerate() {
                     assert!(
                         found.is_finite() == (place / n != 33 && place % n != 60),
@@ -231,7 +235,8 @@ fn what_stands_beside_a_result_stays() {
                 right: &Right::prepared(matrix, Precision::Fp32),
                 start,
             }
-            .write_here(&mut result, row);
+            .to_rows(&mut result, row)
+            .write_here();
             for (place, found) in result.into_iter().enumerate() {
                 let (row, column) = (place / row, place % row);
                 let expected: f64 = match column < n {
@@ -270,7 +275,9 @@ fn check_threads(set: InstructionSet) {
                         right: &right,
                         start: Start::Zero,
                     }
-                    .write_and_sum(&mut result, &mut sums);
+                    .to(&mut result)
+                    .summing(&mut sums)
+                    .write();
                     (result, sums, column_sums(Matrix::new(&a, [k, m])))
                 })
             };
@@ -300,8 +307,8 @@ fn check_sums() {
             };
             let [mut expected, mut result] = [vec![0.0; m * n], vec![0.0; m * n]];
             let mut sums = vec![7.0; n];
-            product.write(&mut expected);
-            product.write_and_sum(&mut result, &mut sums);
+            product.to(&mut expected).write();
+            product.to(&mut result).summing(&mut sums).write();
             assert!(result == expected, "{m}x{n}x{k}, {}", InstructionSet::detect());
             let apart = column_sums(matrix);
             for column in 0..n {
@@ -331,7 +338,7 @@ fn the_portable_product_agrees_and_does_not_depend_on_threads() {
             start,
         };
         let mut expected = vec![0.5; m * n];
-        product.write(&mut expected);
+        product.to(&mut expected).write();
         let found = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
@@ -360,7 +367,9 @@ fn sums_come_without_rows_as_well() {
         right: &right,
         start: Start::Zero,
     }
-    .write_and_sum(&mut [], &mut sums);
+    .to(&mut [])
+    .summing(&mut sums)
+    .write();
     assert_eq!(sums, column_sums(Matrix::new(&dy, [3, 5])));
 }
 
@@ -381,7 +390,7 @@ fn check_changes() {
         };
         let changed = |place: usize, x: f32| 2.0 * x + place as f32;
         let mut expected = vec![0.0; m * n];
-        product.write(&mut expected);
+        product.to(&mut expected).write();
         for (place, x) in expected.iter_mut().enumerate() {
             *x = changed(place, *x);
         }
@@ -392,7 +401,7 @@ fn check_changes() {
                 *x = changed(first + offset, *x);
             }
         };
-        product.write_then(&mut result, Some(&then));
+        product.to(&mut result).then(Some(&then)).write();
         assert!(result == expected, "{m}x{n}x{k}, {}", InstructionSet::detect());
     }
 }

@@ -6,7 +6,7 @@ use burn::prelude::*;
 use rayon::prelude::*;
 
 use crate::cpu::Cpu;
-use crate::gemm::{Matrix, Product, Right, Start, Then};
+use crate::gemm::{Matrix, Product, Right, Start, Then, Work, write_all};
 use crate::numbers::uninitialized;
 use crate::precision::Precision;
 
@@ -84,45 +84,53 @@ impl<B: Cpu> Maps<B> {
             right: &Right::new(self.weight(), self.precision),
             start: Start::Bias(B::values(&self.bias)),
         }
-        .write_then(&mut output, then);
+        .to(&mut output)
+        .then(then)
+        .write();
         output
     }
 
     /// Gradients of x and of each weight and bias, from the output's. That of x is not computed if nobody wants it.
     pub fn backward(&self, output: &[f32], of_x: bool) -> Vec<FloatTensor<B>> {
-        let x = if of_x {
-            self.of_x(output, None)
+        let (x, parameters) = if of_x {
+            self.backward_then(output, None)
         } else {
-            uninitialized(self.x().len())
+            (
+                uninitialized(self.x().len()),
+                self.of_parameters(output, |of_weight| of_weight.write()),
+            )
         };
         let mut gradients = vec![B::tensor(x, self.x.shape())];
-        gradients.extend(self.of_parameters(output));
+        gradients.extend(parameters);
         gradients
     }
 
-    /// The gradient of x, changed by `then`.
-    pub fn of_x(&self, output: &[f32], then: Option<Then>) -> Vec<f32> {
+    /// The gradient of x, changed by `then`, and those of each weight and bias.
+    pub fn backward_then(&self, output: &[f32], then: Option<Then>) -> (Vec<f32>, Vec<FloatTensor<B>>) {
         let [rows, width, made] = self.sizes();
+        let right = Right::new(self.weight().t(), self.precision);
         let mut x = uninitialized(rows * width);
-        Product {
+        let of_x = Product {
             left: Matrix::new(output, [rows, made]),
-            right: &Right::new(self.weight().t(), self.precision),
+            right: &right,
             start: Start::Zero,
-        }
-        .write_then(&mut x, then);
-        x
+        };
+        let of_x = of_x.to(&mut x).then(then);
+        let parameters = self.of_parameters(output, |of_weight| write_all([of_weight, of_x]));
+        (x, parameters)
     }
 
-    /// Gradients of each weight and bias.
-    pub fn of_parameters(&self, output: &[f32]) -> Vec<FloatTensor<B>> {
+    /// Gradients of each weight and bias; the product is done by `write`.
+    fn of_parameters(&self, output: &[f32], write: impl FnOnce(Work)) -> Vec<FloatTensor<B>> {
         let [rows, width, made] = self.sizes();
         let [mut weight, mut bias] = [uninitialized(width * made), uninitialized(made)];
-        Product {
+        let right = Right::new(Matrix::new(output, [rows, made]), self.precision);
+        let of_weight = Product {
             left: Matrix::new(self.x(), [rows, width]).t(),
-            right: &Right::new(Matrix::new(output, [rows, made]), self.precision),
+            right: &right,
             start: Start::Zero,
-        }
-        .write_and_sum(&mut weight, &mut bias);
+        };
+        write(of_weight.to(&mut weight).summing(&mut bias));
         let weights = apart(weight, width, &self.made);
         let biases = apart(bias, 1, &self.made);
         let of_map = |((weight, bias), made): ((Vec<f32>, Vec<f32>), &usize)| {

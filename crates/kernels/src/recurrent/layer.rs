@@ -121,7 +121,7 @@ impl<B: Cpu> Layer<B> {
                     right: &right,
                     start: Start::Bias(B::values(&self.bias)),
                 };
-                product.write_here(&mut own, made);
+                product.to_rows(&mut own, made).write_here();
                 for row in 0..count {
                     let place = row * length + position;
                     let gates = &gates[(first * length + place) * made..][..made];
@@ -226,7 +226,7 @@ impl<B: Cpu> Layer<B> {
                     right: &right,
                     start: Start::Result,
                 };
-                product.write_here(states, stride);
+                product.to_rows(states, stride).write_here();
             }
         });
         let delta = if is_gru { &own } else { &gates };
@@ -238,7 +238,7 @@ impl<B: Cpu> Layer<B> {
             start: Start::Zero,
         };
         let mut bias = uninitialized(made);
-        product.write_and_sum(&mut weight, &mut bias);
+        product.to(&mut weight).summing(&mut bias).write();
         [
             B::tensor(gates, Shape::new([self.batch, length, made])),
             B::tensor(weight, self.weight.shape()),

@@ -28,7 +28,8 @@ fn products_keep_the_digits_of_fp32() {
             right: &right,
             start: Start::Zero,
         }
-        .write(&mut result);
+        .to(&mut result)
+        .write();
         for (place, found) in result.into_iter().enumerate() {
             let expected = f64::from(a[place / n]) * f64::from(b[place % n]);
             assert!(

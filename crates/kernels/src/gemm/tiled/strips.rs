@@ -102,7 +102,7 @@ fn tasks(lanes: Matrix, order: Order) -> Vec<Task> {
     let range = range(lanes, order);
     let width = order.width();
     let mut tasks = Vec::new();
-    for piece in Piece::all(lanes.columns, order.format) {
+    for piece in Piece::all([0, lanes.columns], order.format) {
         // Enough work for a task to be worth its start.
         let strips = match range {
             Some(_) => STRIPS,
@@ -204,11 +204,11 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// The pieces of `0..k`, all of the format's depth but the last.
-    pub fn all(k: usize, format: Format) -> impl Iterator<Item = Self> {
-        (0..k).step_by(format.depth()).map(move |start| Self {
+    /// The pieces of `k`, from the first to before the last, all of the format's depth but the last one.
+    pub fn all([first, last]: [usize; 2], format: Format) -> impl Iterator<Item = Self> {
+        (first..last).step_by(format.depth()).map(move |start| Self {
             start,
-            depth: format.depth().min(k - start),
+            depth: format.depth().min(last - start),
         })
     }
 
