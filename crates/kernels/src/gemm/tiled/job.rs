@@ -7,7 +7,7 @@ use super::super::{FEW_ROWS, Matrix, Start, Then, Work, add_rows, extent};
 use super::order::{Format, Order, Side};
 use super::strips::{Piece, Strips, copied};
 use super::words::Words;
-use super::{Plan, SUM_BLOCK, Target, amx, registers};
+use super::{Plan, Target, amx, registers};
 use crate::numbers::CHUNK;
 use crate::shared::Shared;
 
@@ -72,13 +72,14 @@ impl<'a> Job<'a> {
             && right.columns.is_multiple_of(registers::COLUMNS)
             && prepared.is_none()
             && sums.is_none();
-        let copies_right = plan.is_shared && plan.by_rows && plan.blocks == 1 && prepared.is_none() && !right_in_place;
+        let copies_right =
+            plan.is_shared && plan.by_rows && plan.blocks() == 1 && prepared.is_none() && !right_in_place;
         let right_strips = copies_right.then(|| Strips::of_columns(right, format, sums.take()));
-        let copies_left = plan.is_shared && !plan.by_rows && plan.blocks == 1 && !in_place;
+        let copies_left = plan.is_shared && !plan.by_rows && plan.blocks() == 1 && !in_place;
         if let Some(sums) = &mut sums {
             sums.fill(0.0);
         }
-        for block in 1..plan.blocks {
+        for block in 1..plan.blocks() {
             others[plan.other(block)..][left.rows * right.columns..][..right.columns].fill(0.0);
         }
         Self {
@@ -137,7 +138,7 @@ impl<'a> Job<'a> {
     pub fn finish(self) {
         // SAFETY: all tasks are done.
         let result = unsafe { self.result.part(0, self.result_size()) };
-        if self.plan.blocks > 1 {
+        if self.plan.blocks() > 1 {
             result
                 .par_chunks_mut(CHUNK)
                 .enumerate()
@@ -155,7 +156,7 @@ impl<'a> Job<'a> {
 
     /// Adds what stands at a place of each block but the first.
     fn add_others(&self, place: usize, to: &mut [f32]) {
-        for block in 1..self.plan.blocks {
+        for block in 1..self.plan.blocks() {
             // SAFETY: all tasks are done, and nobody writes blocks any more.
             add_rows(
                 unsafe { self.others.part(self.plan.other(block) + place, to.len()) },
@@ -190,7 +191,7 @@ impl<'a> Job<'a> {
 
     /// Where the sums of a part's block of `k` begin, unless it is the first block, whose sums are the result's.
     fn other(&self, part: Part) -> Option<usize> {
-        let block = part.depth[0] / SUM_BLOCK;
+        let block = part.depth[0] / self.plan.block;
         (block > 0).then(|| self.plan.other(block))
     }
 

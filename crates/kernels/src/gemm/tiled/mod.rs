@@ -42,10 +42,10 @@ const BLOCK_COLUMNS: usize = 128;
 const LONG_BLOCK: usize = 256;
 /// Numbers of such a sum.
 const LONG: usize = 2048;
-/// Numbers of a sum that a task takes where several share the sums of a small result.
-const SUM_BLOCK: usize = 1024;
+/// Numbers of a sum from which on tasks share `k`, if the result is small.
+const SHARED_DEPTH: usize = 1024;
 /// Numbers of such a result at most.
-const SMALL_RESULT: usize = 1 << 17;
+const SMALL_RESULT: usize = 1 << 18;
 /// Multiplications below which threads cost more than they gain.
 const SERIAL: usize = 1 << 17;
 
@@ -98,8 +98,8 @@ struct Plan {
     is_shared: bool,
     /// Whether tasks have rows of their own, instead of columns.
     by_rows: bool,
-    /// Tasks share `k`, too, in so many blocks.
-    blocks: usize,
+    /// How much of `k` a task takes: all, or less where tasks share it.
+    block: usize,
 }
 
 impl Plan {
@@ -113,7 +113,7 @@ impl Plan {
         let is_shared = on_all_threads && rows * columns * depth >= SERIAL;
         let shares_depth = is_shared
             && format.is_amx()
-            && depth >= LONG
+            && depth >= SHARED_DEPTH
             && rows * columns <= SMALL_RESULT
             && right.panels.is_none()
             && work.row_stride == columns
@@ -123,13 +123,19 @@ impl Plan {
             format,
             is_shared,
             by_rows: rows >= columns,
-            blocks: if shares_depth { depth.div_ceil(SUM_BLOCK) } else { 1 },
+            block: if shares_depth { block(depth, format) } else { depth },
         }
+    }
+
+    /// The blocks of `k`.
+    fn blocks(&self) -> usize {
+        let [_, _, depth] = self.sizes;
+        depth.div_ceil(self.block)
     }
 
     /// Numbers of the blocks of `k` but the first: of each a result, and sums of columns.
     fn others(&self) -> usize {
-        self.other(self.blocks)
+        self.other(self.blocks())
     }
 
     /// Where those of a block begin.
@@ -156,8 +162,8 @@ impl Plan {
         };
         let threads = rayon::current_num_threads();
         let tiles = side.div_ceil(tile);
-        let tasks = if self.blocks > 1 {
-            threads.div_ceil(self.blocks)
+        let tasks = if self.blocks() > 1 {
+            threads.div_ceil(self.blocks())
         } else {
             // Several tasks a thread even out what else the machine does; of long sums each would read the whole other
             // factor.
@@ -170,9 +176,8 @@ impl Plan {
                 .next_multiple_of(threads)
         };
         let tasks = tasks.min(tiles);
-        let block = if self.blocks > 1 { SUM_BLOCK } else { depth };
-        let mut parts = Vec::with_capacity(self.blocks * tasks);
-        for first in (0..depth).step_by(block) {
+        let mut parts = Vec::with_capacity(self.blocks() * tasks);
+        for first in (0..depth).step_by(self.block) {
             for task in 0..tasks {
                 let range = [task, task + 1].map(|task| side.min(task * tiles / tasks * tile));
                 let of_side = if self.by_rows {
@@ -184,13 +189,20 @@ impl Plan {
                     }
                 };
                 parts.push(Part {
-                    depth: [first, depth.min(first + block)],
+                    depth: [first, depth.min(first + self.block)],
                     ..of_side
                 });
             }
         }
         parts
     }
+}
+
+/// How much of `k` a task takes where tasks share it: whole pieces, about a thousand numbers, at most half. It must not
+/// depend on the number of threads, as results do on it.
+fn block(depth: usize, format: Format) -> usize {
+    let blocks = (depth / SHARED_DEPTH).max(2);
+    depth.div_ceil(blocks).next_multiple_of(format.depth())
 }
 
 /// A part of the result, and what it starts with.
