@@ -112,7 +112,6 @@ impl Plan {
         };
         let is_shared = on_all_threads && rows * columns * depth >= SERIAL;
         let shares_depth = is_shared
-            && format.is_amx()
             && depth >= SHARED_DEPTH
             && rows * columns <= SMALL_RESULT
             && right.panels.is_none()
