@@ -29,8 +29,8 @@ fn multiplied(a: &[f32], b: &[f32], [m, k, n]: [usize; 3]) -> Vec<f32> {
 }
 
 /// Shapes that are multiples of nothing, of tiles, of the depth, and one; few rows, and one more than few; more columns
-/// than are read for one strip of rows after the other.
-const SHAPES: [[usize; 3]; 18] = [
+/// than are read for one strip of rows after the other; sums that tasks share.
+const SHAPES: [[usize; 3]; 20] = [
     [1, 1, 1],
     [1, 32, 7],
     [12, 32, 256],
@@ -49,6 +49,8 @@ const SHAPES: [[usize; 3]; 18] = [
     [200, 30, 16],
     [40, 50, 432],
     [26, 2100, 1],
+    [45, 70, 1100],
+    [70, 45, 2050],
 ];
 
 /// Both factors, each as it is and transposed in memory.
@@ -261,9 +263,15 @@ fn the_number_of_threads_changes_no_bit() {
 }
 
 fn check_threads(set: InstructionSet) {
-    // The right factor is copied by all threads together, then by each for itself; of long sums as well, where two
-    // threads both copy all of it.
-    for [m, n, k] in [[301, 257, 700], [257, 301, 700], [130, 70, 2100], [70, 130, 2100]] {
+    // The right factor is copied by all threads together, then by each for itself, so is the left one; then tasks share
+    // sums, but those of a result that is large.
+    for [m, n, k] in [
+        [301, 257, 700],
+        [257, 301, 700],
+        [130, 70, 2100],
+        [70, 130, 3100],
+        [530, 510, 2050],
+    ] {
         let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
         for precision in [Precision::Fp32, Precision::Bf16] {
             let product = |threads| {
@@ -282,7 +290,61 @@ fn check_threads(set: InstructionSet) {
                 })
             };
             let one = product(1);
-            assert!(one == product(2) && one == product(3), "{m}x{n}x{k}, {set}");
+            assert!(
+                [2, 3, 7].into_iter().all(|threads| one == product(threads)),
+                "{m}x{n}x{k}, {set}"
+            );
+        }
+    }
+}
+
+/// Each result is what it is by itself, whatever is done beside it and by however many threads.
+#[test]
+fn products_beside_each_other() {
+    for set in instruction_sets() {
+        for threads in [1, 2, 3] {
+            pool(threads, set).install(check_beside);
+        }
+    }
+}
+
+/// The gradients of a map: of its weight and bias, and of what it reads, which is changed when it is complete.
+fn check_beside() {
+    for [rows, width, made] in [[300, 64, 50], [2100, 32, 96], [5, 40, 7], [2049, 10, 1], [3, 0, 5]] {
+        let (x, dy, w) = (
+            numbers(rows * width, 1),
+            numbers(rows * made, 2),
+            numbers(width * made, 3),
+        );
+        for precision in [Precision::Fp32, Precision::Bf16] {
+            let right = Right::new(Matrix::new(&dy, [rows, made]), precision);
+            let of_weight = Product {
+                left: Matrix::new(&x, [rows, width]).t(),
+                right: &right,
+                start: Start::Result,
+            };
+            let weight = Right::prepared(Matrix::new(&w, [width, made]).t(), precision);
+            let of_x = Product {
+                left: Matrix::new(&dy, [rows, made]),
+                right: &weight,
+                start: Start::Zero,
+            };
+            let then = |_: usize, rows: &mut [f32]| rows.iter_mut().for_each(|x| *x = x.max(0.25));
+            let buffers = || (vec![0.5; width * made], vec![0.5; made], vec![0.5; rows * width]);
+            let (mut dw, mut db, mut dx) = buffers();
+            of_weight.to(&mut dw).summing(&mut db).write();
+            of_x.to(&mut dx).then(Some(&then)).write();
+            let apart = (dw, db, dx);
+            let (mut dw, mut db, mut dx) = buffers();
+            write_all([
+                of_weight.to(&mut dw).summing(&mut db),
+                of_x.to(&mut dx).then(Some(&then)),
+            ]);
+            assert!(
+                apart == (dw, db, dx),
+                "{rows}x{width}x{made}, {precision:?}, {}",
+                InstructionSet::detect()
+            );
         }
     }
 }

@@ -127,7 +127,7 @@ impl<'a> Job<'a> {
             };
             self.add(piece, part, left, right, amx.as_mut());
         }
-        if let (Some(then), true) = (self.then, self.has_whole_rows()) {
+        if let (Some(then), true) = (self.then, self.completes_rows()) {
             let [first, last] = part.rows.map(|row| row * self.right.columns);
             // SAFETY: these rows are this task's, and they are complete.
             then(first, unsafe { self.result.part(first, last - first) });
@@ -149,7 +149,7 @@ impl<'a> Job<'a> {
                 self.add_others(result.len(), sums);
             }
         }
-        if let (Some(then), false) = (self.then, self.has_whole_rows()) {
+        if let (Some(then), false) = (self.then, self.completes_rows()) {
             change_rows(result, self.right.columns, then);
         }
     }
@@ -165,9 +165,9 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Whether parts have all columns of their rows.
-    fn has_whole_rows(&self) -> bool {
-        self.plan.by_rows || !self.plan.is_shared
+    /// Whether parts have all columns of their rows, and their whole sums.
+    fn completes_rows(&self) -> bool {
+        self.plan.blocks() == 1 && (self.plan.by_rows || !self.plan.is_shared)
     }
 
     /// Numbers from the result's first to its last; where something stands between its rows, that too.

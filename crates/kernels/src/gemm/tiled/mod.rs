@@ -115,8 +115,7 @@ impl Plan {
             && depth >= SHARED_DEPTH
             && rows * columns <= SMALL_RESULT
             && right.panels.is_none()
-            && work.row_stride == columns
-            && work.then.is_none();
+            && work.row_stride == columns;
         Self {
             sizes,
             format,
