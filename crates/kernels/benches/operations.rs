@@ -19,7 +19,7 @@ use ember_kernels::gemm::{Matrix, Product, Right, Start};
 use ember_kernels::linear::linear;
 use ember_kernels::output_loss::{Projection, output_loss};
 use ember_kernels::recurrent::{Cell, Direction, RecurrentRule, State, recurrent};
-use ember_kernels::residual_norm::{EPSILON, add, add_and_norm, norm};
+use ember_kernels::residual_norm::{EPSILON, add_and_norm, norm, norm_and_skip};
 use ember_kernels::source_attention::{Scores, source_attention};
 use ember_kernels::{Dropout, Precision, use_reference};
 
@@ -237,9 +237,12 @@ fn residual_norm(bencher: Bencher, way: Way) {
 }
 
 #[divan::bench(args = Way::all())]
-fn residual_add(bencher: Bencher, way: Way) {
-    let (x, y) = (rows(D_MODEL, way), rows(D_MODEL, way));
-    way.run(bencher, || add(x.clone(), y.clone(), dropout()));
+fn residual_norm_and_skip(bencher: Bencher, way: Way) {
+    let (x, layer) = (rows(D_MODEL, way), layer_norm(way));
+    way.run(bencher, || {
+        let (normalized, skip) = norm_and_skip(&layer, x.clone());
+        skip.add(normalized, dropout())
+    });
 }
 
 #[divan::bench(args = Way::all())]

@@ -7,9 +7,12 @@
 //! dx = dz     dy = dropout(dz)     dγ = Σ_rows h do     dβ = Σ_rows do
 //! ```
 //!
+//! With pre-norm, x goes past the sub-layer that reads its norm, and the sum of both has no norm: [`norm_and_skip`].
+//!
 //! N rows, D numbers in a row.
 
 mod rows;
+mod skip;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -21,6 +24,7 @@ use burn::nn::LayerNorm;
 use burn::prelude::*;
 use rayon::prelude::*;
 
+pub use self::skip::{Carried, Skip, norm_and_skip};
 use crate::autodiff::{record, register};
 use crate::cpu::{Cpu, is_fused};
 use crate::dropout::Dropout;
@@ -60,28 +64,22 @@ pub fn norm(norm: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
             x.into_dispatch(),
             norm.gamma.val().into_dispatch(),
             beta.val().into_dispatch(),
+            None,
         )),
         _ => norm.forward(x),
-    }
-}
-
-/// `x + dropout(y)`.
-///
-/// # Shapes
-/// - `x`, `y` and result: `[B, L, D]`
-pub fn add(x: Tensor<3>, y: Tensor<3>, dropout: Dropout) -> Tensor<3> {
-    if is_fused(&x.device()) {
-        Tensor::from_dispatch(Dispatch::add_kernel(x.into_dispatch(), y.into_dispatch(), dropout))
-    } else {
-        x + dropout.apply(y)
     }
 }
 
 /// The fused operations.
 #[backend_extension(Flex, NdArray, Autodiff)]
 pub trait ResidualKernel: Backend {
-    /// See [`norm`].
-    fn norm_kernel(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// See [`norm`]. To the gradient of x it adds what is carried past the sub-layer that reads it.
+    fn norm_kernel(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        carried: Option<Carried>,
+    ) -> FloatTensor<Self>;
 
     /// See [`add_and_norm`].
     fn add_norm_kernel(
@@ -92,12 +90,22 @@ pub trait ResidualKernel: Backend {
         dropout: Dropout,
     ) -> FloatTensor<Self>;
 
-    /// See [`add`].
-    fn add_kernel(x: FloatTensor<Self>, y: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self>;
+    /// See [`Skip::add`]. The gradient of x is carried to its norm, if that takes it.
+    fn add_kernel(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        dropout: Dropout,
+        carried: Option<Carried>,
+    ) -> FloatTensor<Self>;
 }
 
 impl<B: Cpu> ResidualKernel for B {
-    fn norm_kernel(x: FloatTensor<B>, gamma: FloatTensor<B>, beta: FloatTensor<B>) -> FloatTensor<B> {
+    fn norm_kernel(
+        x: FloatTensor<B>,
+        gamma: FloatTensor<B>,
+        beta: FloatTensor<B>,
+        _: Option<Carried>,
+    ) -> FloatTensor<B> {
         Rows::<B>::new(x, None, [gamma, beta], Dropout::OFF).output()
     }
 
@@ -111,7 +119,7 @@ impl<B: Cpu> ResidualKernel for B {
         Rows::<B>::new(x, Some(y), [gamma, beta], dropout).output()
     }
 
-    fn add_kernel(x: FloatTensor<B>, y: FloatTensor<B>, dropout: Dropout) -> FloatTensor<B> {
+    fn add_kernel(x: FloatTensor<B>, y: FloatTensor<B>, dropout: Dropout, _: Option<Carried>) -> FloatTensor<B> {
         let shape = x.shape();
         let (mut x, y) = (B::into_values(x), B::contiguous(y));
         assert_eq!(x.len(), B::values(&y).len(), "numbers of x and y");
@@ -126,11 +134,17 @@ impl<B: Cpu> ResidualKernel for B {
 }
 
 impl<B: Cpu, C: CheckpointStrategy> ResidualKernel for Autodiff<B, C> {
-    fn norm_kernel(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn norm_kernel(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        carried: Option<Carried>,
+    ) -> FloatTensor<Self> {
         let ((x, x_guard), (gamma, gamma_guard)) = (x.into_parts(), gamma.into_parts());
         let (beta, beta_guard) = beta.into_parts();
         let (output, normalized) = Rows::<B>::new(x, None, [gamma, beta], Dropout::OFF).output_and_kept();
-        record::<B, C, _, _, 3>(AddNormStep, [x_guard, gamma_guard, beta_guard], output, || normalized)
+        let state = || (normalized, carried);
+        record::<B, C, _, _, 3>(AddNormStep, [x_guard, gamma_guard, beta_guard], output, state)
     }
 
     fn add_norm_kernel(
@@ -144,13 +158,18 @@ impl<B: Cpu, C: CheckpointStrategy> ResidualKernel for Autodiff<B, C> {
         let ((gamma, gamma_guard), (beta, beta_guard)) = (gamma.into_parts(), beta.into_parts());
         let (output, normalized) = Rows::<B>::new(x, Some(y), [gamma, beta], dropout).output_and_kept();
         let guards = [x_guard, gamma_guard, beta_guard, y_guard];
-        record::<B, C, _, _, 4>(AddNormStep, guards, output, || normalized)
+        record::<B, C, _, _, 4>(AddNormStep, guards, output, || (normalized, None))
     }
 
-    fn add_kernel(x: FloatTensor<Self>, y: FloatTensor<Self>, dropout: Dropout) -> FloatTensor<Self> {
+    fn add_kernel(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        dropout: Dropout,
+        carried: Option<Carried>,
+    ) -> FloatTensor<Self> {
         let ((x, x_guard), (y, y_guard)) = (x.into_parts(), y.into_parts());
-        let output = B::add_kernel(x, y, dropout);
-        record::<B, C, _, _, 2>(AddStep, [x_guard, y_guard], output, || dropout)
+        let output = B::add_kernel(x, y, dropout, carried.clone());
+        record::<B, C, _, _, 2>(AddStep, [x_guard, y_guard], output, || (dropout, carried))
     }
 }
 
@@ -158,11 +177,13 @@ impl<B: Cpu, C: CheckpointStrategy> ResidualKernel for Autodiff<B, C> {
 struct AddNormStep;
 
 impl<B: Cpu, const N: usize> Backward<B, N> for AddNormStep {
-    type State = Normalized<B>;
+    type State = (Normalized<B>, Option<Carried>);
 
-    fn backward(self, ops: Ops<Normalized<B>, N>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let output = B::contiguous(gradients.consume::<B>(&ops.node));
-        let mut found = ops.state.backward(B::values(&output));
+        let (normalized, carried) = &ops.state;
+        let carried = carried.as_ref().and_then(Carried::take::<FloatTensor<B>>);
+        let mut found = normalized.backward(B::values(&output), carried.as_ref().map(B::values));
         found.truncate(N);
         let found: [_; N] = found.try_into().expect("one gradient for each parent");
         register::<B, _, N>(ops, gradients, found);
@@ -173,16 +194,25 @@ impl<B: Cpu, const N: usize> Backward<B, N> for AddNormStep {
 struct AddStep;
 
 impl<B: Cpu> Backward<B, 2> for AddStep {
-    type State = Dropout;
+    type State = (Dropout, Option<Carried>);
 
-    fn backward(self, ops: Ops<Dropout, 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let x = B::contiguous(gradients.consume::<B>(&ops.node));
-        let y = if ops.state.is_off() {
-            x.clone()
-        } else {
-            dropped::<B>(&x, ops.state)
-        };
-        register::<B, _, 2>(ops, gradients, [x, y]);
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let output = B::contiguous(gradients.consume::<B>(&ops.node));
+        let (dropout, carried) = ops.state;
+        let [x, y] = ops.parents;
+        if let Some(y) = y {
+            let of_y = if dropout.is_off() {
+                output.clone()
+            } else {
+                dropped::<B>(&output, dropout)
+            };
+            gradients.register::<B>(y.id, of_y);
+        }
+        match (x, carried) {
+            (Some(_), Some(carried)) => carried.put(output),
+            (Some(x), None) => gradients.register::<B>(x.id, output),
+            (None, _) => {}
+        }
     }
 }
 
@@ -283,8 +313,8 @@ struct Normalized<B: Cpu> {
 }
 
 impl<B: Cpu> Normalized<B> {
-    /// Gradients of x, γ, β and y.
-    fn backward(&self, output: &[f32]) -> Vec<FloatTensor<B>> {
+    /// Gradients of x, γ, β and y; `carried` is added to that of x.
+    fn backward(&self, output: &[f32], carried: Option<&[f32]>) -> Vec<FloatTensor<B>> {
         let gamma = B::values(&self.gamma);
         let (rows, scales) = (B::values(&self.rows), B::values(&self.scales));
         let width = gamma.len();
@@ -303,6 +333,7 @@ impl<B: Cpu> Normalized<B> {
                 let (output, rows) = (&output[begin..][..x.len()], &rows[begin..][..x.len()]);
                 normalize_backward(
                     output,
+                    carried.map(|carried| &carried[begin..][..x.len()]),
                     rows,
                     &scales[block * ROWS..][..count],
                     gamma,

@@ -2,7 +2,7 @@
 
 use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::prelude::*;
-use ember_kernels::residual_norm::{EPSILON, add, add_and_norm, norm};
+use ember_kernels::residual_norm::{EPSILON, add_and_norm, norm_and_skip};
 
 use crate::config::{ModelConfig, NormPosition};
 use crate::pass::Pass;
@@ -41,8 +41,9 @@ impl Residual {
                 add_and_norm(layer, x, y, pass.dropout(self.dropout))
             }
             NormPosition::Pre => {
-                let y = sublayer(norm(layer, x.clone()), pass);
-                add(x, y, pass.dropout(self.dropout))
+                let (normalized, skip) = norm_and_skip(layer, x);
+                let y = sublayer(normalized, pass);
+                skip.add(y, pass.dropout(self.dropout))
             }
         }
     }

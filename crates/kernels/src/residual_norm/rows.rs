@@ -70,9 +70,10 @@ vectorized! {
         }
     }
 
-    /// The gradient of x, and sums over these rows for γ and β.
+    /// The gradient of x, to which `carried` is added, and sums over these rows for γ and β.
     pub fn normalize_backward(
         output: &[f32],
+        carried: Option<&[f32]>,
         rows: &[f32],
         scales: &[f32],
         gamma: &[f32],
@@ -94,6 +95,9 @@ vectorized! {
             let along = dot(x, row) / width as f32;
             for i in 0..width {
                 x[i] = (x[i] - mean - row[i] * along) * scale;
+            }
+            if let Some(carried) = carried {
+                x.iter_mut().zip(&carried[begin..][..width]).for_each(|(x, carried)| *x += carried);
             }
         }
     }

@@ -3,7 +3,7 @@ use burn::nn::LayerNormConfig;
 use super::*;
 use crate::testing::{Case, Input, Inputs, Layout, parameter};
 
-/// One row, multiples of 32, odd sizes, more rows than a block, more numbers than a task of [`add`].
+/// One row, multiples of 32, odd sizes, more rows than a block, more numbers than a task of [`Skip::add`].
 const SHAPES: [[usize; 3]; 8] = [
     [1, 1, 1],
     [1, 1, 7],
@@ -58,14 +58,23 @@ fn norm_case(shape: [usize; 3], layout: Layout) -> Case {
     }
 }
 
-fn add_case(shape: [usize; 3], layout: Layout, dropout: Dropout) -> Case {
+/// A sub-layer that multiplies its norm by what the dropout is then applied to.
+fn skip_case(shape: [usize; 3], layout: Layout, dropout: Dropout) -> Case {
+    let row = || row(shape, layout);
     let rows = || Input::new(shape).lying(layout);
     Case {
-        name: format!("add {shape:?}, {layout:?}, {dropout:?}"),
-        inputs: vec![rows(), rows()],
-        fused: Box::new(move |inputs| add(inputs.get(0), inputs.get(1), dropout)),
-        reference: Box::new(move |inputs| inputs.get::<3>(0) + dropout.apply(inputs.get::<3>(1))),
-        bound: 1e-6,
+        name: format!("norm_and_skip {shape:?}, {layout:?}, {dropout:?}"),
+        inputs: vec![rows(), rows(), row(), row()],
+        fused: Box::new(move |inputs| {
+            let (normalized, skip) = norm_and_skip(&layer(inputs, 2), inputs.get(0));
+            skip.add(normalized * inputs.get(1), dropout)
+        }),
+        reference: Box::new(move |inputs| {
+            let x = inputs.get::<3>(0);
+            let y = layer(inputs, 2).forward(x.clone()) * inputs.get::<3>(1);
+            x + dropout.apply(y)
+        }),
+        bound: 1e-5,
     }
 }
 
@@ -75,8 +84,8 @@ fn all(shape: [usize; 3], layout: Layout) -> Vec<Case> {
         add_norm_case(shape, layout, Dropout::OFF),
         add_norm_case(shape, layout, dropout),
         norm_case(shape, layout),
-        add_case(shape, layout, Dropout::OFF),
-        add_case(shape, layout, dropout),
+        skip_case(shape, layout, Dropout::OFF),
+        skip_case(shape, layout, dropout),
     ]
 }
 
@@ -139,8 +148,18 @@ fn a_branch_of_another_shape_is_refused() {
 fn what_is_added_to_stays_as_it_was() {
     for device in crate::testing::devices() {
         let x = Tensor::<3>::ones([2, 3, 4], &device);
-        let sum = add(x.clone(), x.clone(), Dropout::OFF);
+        let layer = LayerNormConfig::new(4).with_epsilon(EPSILON).init(&device);
+        let (normalized, skip) = norm_and_skip(&layer, x.clone());
+        let sum = skip.add(normalized + 1.0, Dropout::OFF);
         assert!(crate::testing::values(x).iter().all(|x| *x == 1.0));
         assert!(crate::testing::values(sum).iter().all(|x| *x == 2.0));
     }
+}
+
+/// A gradient must not get lost.
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "a gradient that was not taken")]
+fn what_is_carried_is_taken() {
+    Carried::default().put(1.0f32);
 }
