@@ -4,9 +4,11 @@
 //! too, where the CPU has it, which multiplies fp32 numbers as whole ones of 32 bits. On all others, and for small
 //! ones of few rows by columns that would have to be turned, the crate `gemm` multiplies, in fp32.
 //!
-//! Which thread computes a number of the result does not change it: its sum over `k` is taken in the same order. How
-//! many rows the left factor has can change last digits: [`FEW_ROWS`] are multiplied otherwise than more, and columns are
-//! summed otherwise beside them, unless the right factor was prepared; so are the few rows of small products.
+//! Which thread computes a number of the result does not change it, nor how many there are: its sum over `k` is taken in
+//! the same order. Shapes can change last digits, though, as few rows of a left factor ([`FEW_ROWS`]) are multiplied
+//! otherwise than more, small products otherwise than large ones, and long sums of a small result in blocks; so can
+//! whether the right factor was prepared, whether rows of the result lie apart, and whether all threads share the product
+//! or one does it alone. Sums of columns change with the product beside which they are taken.
 
 #[cfg(target_arch = "x86_64")]
 mod tiled;
@@ -127,7 +129,7 @@ impl<'a> Right<'a> {
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::detect().has_avx512() {
             let format = tiled::Format::of(right.precision);
-            right.panels = Some(tiled::Strips::of_columns(matrix, format, None));
+            right.panels = Some(tiled::Strips::prepared(matrix, format));
         }
         right
     }

@@ -224,21 +224,23 @@ fn rows_of_any_size() {
 #[test]
 fn what_stands_beside_a_result_stays() {
     on_every_instruction_set(|| {
-        let shapes = [[45, 50, 70], [33, 31, 300], [64, 32, 40]];
+        let shapes = [[45, 50, 70], [33, 31, 300], [64, 32, 40], [40, 50, 1100]];
         let starts = [Start::Zero, Start::Result];
         for ([m, n, k], start) in shapes.iter().flat_map(|shape| starts.map(|start| (*shape, start))) {
             let (a_row, row) = (k + 5, n + 7);
             let (a, b) = (numbers(m * a_row, 1), numbers(k * n, 2));
             let left = Matrix::strided(&a, [m, k], a_row);
             let matrix = Matrix::new(&b, [k, n]);
-            let mut result = vec![7.0; m * row];
-            Product {
+            let [mut result, mut on_all_threads] = [vec![7.0; m * row], vec![7.0; m * row]];
+            let product = Product {
                 left,
                 right: &Right::prepared(matrix, Precision::Fp32),
                 start,
-            }
-            .to_rows(&mut result, row)
-            .write_here();
+            };
+            product.to_rows(&mut result, row).write_here();
+            let right = &Right::new(matrix, Precision::Fp32);
+            Product { right, ..product }.to_rows(&mut on_all_threads, row).write();
+            assert!(result == on_all_threads);
             for (place, found) in result.into_iter().enumerate() {
                 let (row, column) = (place / row, place % row);
                 let expected: f64 = match column < n {
@@ -269,7 +271,9 @@ fn check_threads(set: InstructionSet) {
         [301, 257, 700],
         [257, 301, 700],
         [130, 70, 2100],
-        [70, 130, 3100],
+        [70, 130, 4100],
+        [33, 40, 1024],
+        [40, 33, 1025],
         [530, 510, 2050],
     ] {
         let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
@@ -291,7 +295,7 @@ fn check_threads(set: InstructionSet) {
             };
             let one = product(1);
             assert!(
-                [2, 3, 7].into_iter().all(|threads| one == product(threads)),
+                [2, 3, 16].into_iter().all(|threads| one == product(threads)),
                 "{m}x{n}x{k}, {set}"
             );
         }
@@ -323,7 +327,7 @@ fn check_beside() {
                 right: &right,
                 start: Start::Result,
             };
-            let weight = Right::prepared(Matrix::new(&w, [width, made]).t(), precision);
+            let weight = Right::new(Matrix::new(&w, [width, made]).t(), precision);
             let of_x = Product {
                 left: Matrix::new(&dy, [rows, made]),
                 right: &weight,
@@ -433,6 +437,17 @@ fn sums_come_without_rows_as_well() {
     .summing(&mut sums)
     .write();
     assert_eq!(sums, column_sums(Matrix::new(&dy, [3, 5])));
+    let none = Right::new(Matrix::new(&[], [3, 0]), Precision::Fp32);
+    let left = Matrix::new(&dy, [5, 3]);
+    let start = Start::Zero;
+    Product {
+        left,
+        right: &none,
+        start,
+    }
+    .to(&mut [])
+    .summing(&mut [])
+    .write();
 }
 
 /// Every row is changed once, whoever made it, and told its place.

@@ -21,8 +21,8 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Writes the sum of each of the right factor's columns to `sums`, `[N]`, on the way. Sums are taken over blocks of
-    /// rows of a fixed size, then over the blocks.
+    /// Writes the sum of each of the right factor's columns to `sums`, `[N]`, on the way. Sums are taken over some rows
+    /// first, then over those sums, in the same way on any number of threads.
     ///
     /// # Panics
     /// If there are not N of them, rows of the right factor are not contiguous, or it was prepared.
@@ -69,11 +69,11 @@ impl<'a> Work<'a> {
         compute([self], false);
     }
 
-    /// Whether there is anything to multiply; if not, what else is wanted is done.
+    /// Does what is to be done without a product, if there is nothing to multiply; whether that is so.
     ///
     /// # Panics
     /// If sizes do not fit.
-    fn is_any(&mut self) -> bool {
+    fn is_done(&mut self) -> bool {
         let Product { left, right, start } = self.product;
         let right = right.matrix;
         let [rows, columns] = [left.rows, right.columns];
@@ -82,22 +82,23 @@ impl<'a> Work<'a> {
             "columns of the left factor against rows of the right one"
         );
         if rows == 0 || columns == 0 {
-            if let Some(sums) = &mut self.sums {
+            if let (Some(sums), true) = (&mut self.sums, columns > 0) {
                 sums.copy_from_slice(&column_sums(right));
             }
-            return false;
+            return true;
         }
         assert!(self.row_stride >= columns && self.result.len() >= extent([rows, columns], self.row_stride));
         if let Start::Bias(bias) = start {
             assert_eq!(bias.len(), columns, "numbers of the bias");
         }
         assert!(left.columns > 0, "a product over nothing");
-        true
+        false
     }
 }
 
-/// Does all of them on all threads. None must need another's result: who is done with one goes on with the next, so that
-/// threads wait for each other at the end of all only. Those with few tasks should come first.
+/// Does all of them on all threads. None must need another's result: when what tasks share has been copied, who is done
+/// with one goes on with the next, and threads wait for each other at the end of all. Those with few tasks should come
+/// first.
 ///
 /// # Panics
 /// If sizes do not fit.
@@ -106,28 +107,28 @@ pub fn write_all<const N: usize>(works: [Work; N]) {
 }
 
 fn compute<const N: usize>(mut works: [Work; N], on_all_threads: bool) {
-    if works.iter_mut().any(|work| !work.is_any()) {
-        // Rare enough to be done one after the other.
-        if N > 1 {
-            works.into_iter().for_each(|work| compute([work], on_all_threads));
-        }
-        return;
+    let are_done = works.each_mut().map(Work::is_done);
+    if are_done.contains(&true) {
+        // Rare enough for the others to be done one after the other.
+        let others = works.into_iter().zip(are_done).filter(|(_, is_done)| !is_done);
+        return others.for_each(|(work, _)| compute([work], on_all_threads));
     }
     #[cfg(target_arch = "x86_64")]
     if InstructionSet::detect().has_avx512() {
         return super::tiled::multiply(works, on_all_threads);
     }
     for work in works {
-        let Matrix { rows, columns, .. } = Matrix {
-            rows: work.product.left.rows,
-            ..work.product.right.matrix
-        };
+        let Product { left, right, .. } = work.product;
+        let [rows, columns] = [left.rows, right.matrix.columns];
         if let Some(sums) = work.sums {
-            sums.copy_from_slice(&column_sums(work.product.right.matrix));
+            sums.copy_from_slice(&column_sums(right.matrix));
         }
         portable(&work.product, work.result, work.row_stride, on_all_threads);
-        if let Some(then) = work.then {
-            change_rows(&mut work.result[..rows * columns], columns, then);
+        let result = &mut work.result[..extent([rows, columns], work.row_stride)];
+        match work.then {
+            Some(then) if on_all_threads => change_rows(result, columns, then),
+            Some(then) => then(0, result),
+            None => {}
         }
     }
 }

@@ -36,7 +36,8 @@ pub struct Skip {
 }
 
 impl Skip {
-    /// `x + dropout(y)`. Where gradients are wanted, y must have been computed from `norm(x)`.
+    /// `x + dropout(y)`. Where gradients are wanted, y must have been computed from `norm(x)`: that of x is lost
+    /// otherwise.
     ///
     /// # Shapes
     /// - `y` and result: `[B, L, D]`
@@ -68,10 +69,13 @@ impl Carried {
         *self.0.held() = Some(Box::new(gradient));
     }
 
-    /// Takes it, if there is one of this type.
+    /// Takes it, if there is one.
+    ///
+    /// # Panics
+    /// If it is of another type.
     pub(super) fn take<T: Any>(&self) -> Option<T> {
         let gradient = self.0.held().take()?;
-        gradient.downcast().ok().map(|gradient| *gradient)
+        Some(*gradient.downcast().expect("a gradient of the backend that left it"))
     }
 }
 

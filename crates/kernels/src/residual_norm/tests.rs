@@ -163,3 +163,27 @@ fn what_is_added_to_stays_as_it_was() {
 fn what_is_carried_is_taken() {
     Carried::default().put(1.0f32);
 }
+
+/// A norm that has no shift is not fused and takes nothing: the sum hands x its gradient itself.
+#[test]
+fn a_norm_without_shift() {
+    for device in crate::testing::devices() {
+        let device = device.autodiff();
+        let mut layer = LayerNormConfig::new(7).with_epsilon(EPSILON).init(&device);
+        layer.beta = None;
+        let numbers = TensorData::new(crate::testing::numbers(3 * 7, 1), [1, 3, 7]);
+        let gradient = |sum: &dyn Fn(Tensor<3>) -> Tensor<3>| {
+            let x = Tensor::<3>::from_data(numbers.clone(), &device).require_grad();
+            let gradients = sum(x.clone()).powi_scalar(2).sum().backward();
+            crate::testing::values(x.grad(&gradients).expect("a gradient of x"))
+        };
+        let found = gradient(&|x| {
+            let (normalized, skip) = norm_and_skip(&layer, x);
+            skip.add(normalized, Dropout::new(0.3, 21))
+        });
+        let expected = gradient(&|x| x.clone() + Dropout::new(0.3, 21).apply(layer.forward(x)));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} instead of {expected}");
+        }
+    }
+}

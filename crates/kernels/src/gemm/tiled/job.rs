@@ -35,23 +35,24 @@ pub(super) struct Job<'a> {
     /// Numbers from a row of the result to the next.
     row_stride: usize,
     /// Of each block of `k` but the first the result, and the sums of columns.
-    others: Shared<'a, f32>,
+    partials: Shared<'a, f32>,
     then: Option<Then<'a>>,
 }
 
-/// What a task computes, each from the first to before the last.
+/// What a task computes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
-    /// Of the result.
+    /// Rows of the result, from the first to before the last.
     pub rows: [usize; 2],
+    /// Columns, in the same way.
     pub columns: [usize; 2],
-    /// Of `k`.
-    pub depth: [usize; 2],
+    /// The block of `k`.
+    pub block: usize,
 }
 
 impl<'a> Job<'a> {
-    /// Copies what all tasks read. `others` has as many numbers as the plan says.
-    pub fn new(work: Work<'a>, plan: Plan, others: &'a mut [f32]) -> Self {
+    /// Copies what all tasks read. There are as many partial results as the plan says.
+    pub fn new(work: Work<'a>, plan: Plan, partials: &'a mut [f32]) -> Self {
         let Work {
             product,
             result,
@@ -72,15 +73,15 @@ impl<'a> Job<'a> {
             && right.columns.is_multiple_of(registers::COLUMNS)
             && prepared.is_none()
             && sums.is_none();
-        let copies_right =
-            plan.is_shared && plan.by_rows && plan.blocks() == 1 && prepared.is_none() && !right_in_place;
-        let right_strips = copies_right.then(|| Strips::of_columns(right, format, sums.take()));
-        let copies_left = plan.is_shared && !plan.by_rows && plan.blocks() == 1 && !in_place;
+        let copies = plan.copies_beforehand();
+        let copies_right = copies && plan.by_rows && prepared.is_none() && !right_in_place;
+        let right_strips = copies_right.then(|| Strips::of_columns(right, format, plan.blocks, sums.take()));
+        let copies_left = copies && !plan.by_rows && !in_place;
         if let Some(sums) = &mut sums {
             sums.fill(0.0);
         }
-        for block in 1..plan.blocks() {
-            others[plan.other(block)..][left.rows * right.columns..][..right.columns].fill(0.0);
+        for block in 1..plan.blocks.count {
+            partials[plan.partial(block)..][left.rows * right.columns..][..right.columns].fill(0.0);
         }
         Self {
             plan,
@@ -90,13 +91,13 @@ impl<'a> Job<'a> {
             by_row,
             in_place,
             right_in_place,
-            left_strips: copies_left.then(|| Strips::of_rows(left, format)),
+            left_strips: copies_left.then(|| Strips::of_rows(left, format, plan.blocks)),
             prepared,
             right_strips,
             sums: sums.map(Shared::new),
             result: Shared::new(result),
             row_stride,
-            others: Shared::new(others),
+            partials: Shared::new(partials),
             then,
         }
     }
@@ -108,7 +109,7 @@ impl<'a> Job<'a> {
         let [mut left_copy, mut right_copy] = [Words::default(), Words::default()];
         // SAFETY: the format was chosen because the machine has what it takes.
         let mut amx = format.is_amx().then(|| unsafe { amx::Registers::new() });
-        for piece in Piece::all(part.depth, format) {
+        for piece in Piece::all(self.plan.blocks.range(part.block), format) {
             let left = match &self.left_strips {
                 _ if self.in_place => &[],
                 Some(strips) => strips.of(piece, part.rows[0]),
@@ -127,6 +128,7 @@ impl<'a> Job<'a> {
             };
             self.add(piece, part, left, right, amx.as_mut());
         }
+        drop(amx);
         if let (Some(then), true) = (self.then, self.completes_rows()) {
             let [first, last] = part.rows.map(|row| row * self.right.columns);
             // SAFETY: these rows are this task's, and they are complete.
@@ -138,15 +140,15 @@ impl<'a> Job<'a> {
     pub fn finish(self) {
         // SAFETY: all tasks are done.
         let result = unsafe { self.result.part(0, self.result_size()) };
-        if self.plan.blocks() > 1 {
+        if self.plan.blocks.count > 1 {
             result
                 .par_chunks_mut(CHUNK)
                 .enumerate()
-                .for_each(|(number, result)| self.add_others(number * CHUNK, result));
+                .for_each(|(number, result)| self.add_partials(number * CHUNK, result));
             if let Some(sums) = &self.sums {
                 // SAFETY: as above.
                 let sums = unsafe { sums.part(0, self.right.columns) };
-                self.add_others(result.len(), sums);
+                self.add_partials(result.len(), sums);
             }
         }
         if let (Some(then), false) = (self.then, self.completes_rows()) {
@@ -154,20 +156,18 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Adds what stands at a place of each block but the first.
-    fn add_others(&self, place: usize, to: &mut [f32]) {
-        for block in 1..self.plan.blocks() {
-            // SAFETY: all tasks are done, and nobody writes blocks any more.
-            add_rows(
-                unsafe { self.others.part(self.plan.other(block) + place, to.len()) },
-                to,
-            );
+    /// Adds what stands at a place of each partial result.
+    fn add_partials(&self, place: usize, to: &mut [f32]) {
+        for block in 1..self.plan.blocks.count {
+            let begin = self.plan.partial(block) + place;
+            // SAFETY: all tasks are done, and nobody writes partial results any more.
+            add_rows(unsafe { self.partials.part(begin, to.len()) }, to);
         }
     }
 
     /// Whether parts have all columns of their rows, and their whole sums.
     fn completes_rows(&self) -> bool {
-        self.plan.blocks() == 1 && (self.plan.by_rows || !self.plan.is_shared)
+        self.plan.blocks.count == 1 && (self.plan.by_rows || !self.plan.is_shared)
     }
 
     /// Numbers from the result's first to its last; where something stands between its rows, that too.
@@ -182,17 +182,16 @@ impl<'a> Job<'a> {
         if part.rows[0] > 0 {
             return None;
         }
-        let (buffer, before) = match self.other(part) {
+        let (buffer, before) = match self.partial_of(part) {
             None => (sums, 0),
-            Some(before) => (&self.others, before + self.result_size()),
+            Some(before) => (&self.partials, before + self.result_size()),
         };
         Some((buffer, before + part.columns[0]))
     }
 
-    /// Where the sums of a part's block of `k` begin, unless it is the first block, whose sums are the result's.
-    fn other(&self, part: Part) -> Option<usize> {
-        let block = part.depth[0] / self.plan.block;
-        (block > 0).then(|| self.plan.other(block))
+    /// Where the partial result of a part's block begins; the first block's is the result itself.
+    fn partial_of(&self, part: Part) -> Option<usize> {
+        (part.block > 0).then(|| self.plan.partial(part.block))
     }
 
     /// Adds a piece of `k` to a part of the result. `left` and `right` begin with the part's first strips.
@@ -244,17 +243,18 @@ impl<'a> Job<'a> {
         let Part {
             rows: [row, end],
             columns: [column, last],
-            depth: [begin, _],
+            block,
         } = part;
+        let [begin, _] = self.plan.blocks.range(block);
         let place = row * self.row_stride + column;
-        let other = self.other(part);
-        let to = match other {
+        let partial = self.partial_of(part);
+        let to = match partial {
             None => self.result.at(place),
-            Some(before) => self.others.at(before + place),
+            Some(before) => self.partials.at(before + place),
         };
         let (initial, initial_stride) = match self.start {
             _ if piece.start > begin => (to.cast_const(), self.row_stride),
-            _ if other.is_some() => (std::ptr::null(), 0),
+            _ if partial.is_some() => (std::ptr::null(), 0),
             Start::Zero => (std::ptr::null(), 0),
             Start::Result => (to.cast_const(), self.row_stride),
             Start::Bias(bias) => (bias[column..].as_ptr(), 0),

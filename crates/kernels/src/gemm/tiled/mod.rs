@@ -15,6 +15,7 @@
 //! in blocks, a register each: see [`pack`].
 
 mod amx;
+mod blocks;
 mod job;
 mod order;
 mod pack;
@@ -25,6 +26,7 @@ mod words;
 
 use rayon::prelude::*;
 
+use self::blocks::Blocks;
 use self::job::{Job, Part};
 use super::work::Work;
 use crate::numbers::uninitialized;
@@ -42,10 +44,6 @@ const BLOCK_COLUMNS: usize = 128;
 const LONG_BLOCK: usize = 256;
 /// Numbers of such a sum.
 const LONG: usize = 2048;
-/// Numbers of a sum from which on tasks share `k`, if the result is small.
-const SHARED_DEPTH: usize = 1024;
-/// Numbers of such a result at most.
-const SMALL_RESULT: usize = 1 << 18;
 /// Multiplications below which threads cost more than they gain.
 const SERIAL: usize = 1 << 17;
 
@@ -53,36 +51,36 @@ const SERIAL: usize = 1 << 17;
 ///
 /// Tasks share the longer side of a result. What all of them read, the other factor, is copied beforehand; what
 /// only one of them reads it copies itself, a piece at a time, so that the copy stays in its cache. Of a small result with
-/// long sums tasks share `k` instead, and what they make is added up in the end: nothing is then copied beforehand, nor
-/// twice. What can be read where it is, is not copied.
+/// long sums tasks share [blocks of `k`](blocks) first, and what they make is added up in the end: where there are no
+/// more threads than blocks, nothing has to be copied beforehand. What can be read where it is, is not copied.
 ///
 /// Where sums of the right factor's columns are wanted, they are taken as it is copied: it must not be prepared, and
 /// its rows must be contiguous. What changes the result is given rows that are complete.
 pub fn multiply<const N: usize>(works: [Work; N], on_all_threads: bool) {
     let plans = works.each_ref().map(|work| Plan::new(work, on_all_threads));
-    let mut buffers = plans.each_ref().map(|plan| uninitialized(plan.others()));
+    let mut partials = plans.each_ref().map(|plan| uninitialized(plan.partials()));
     let jobs: Vec<_> = works
         .into_iter()
         .zip(plans)
-        .zip(&mut buffers)
-        .map(|((work, plan), others)| Job::new(work, plan, others))
+        .zip(&mut partials)
+        .map(|((work, plan), partials)| Job::new(work, plan, partials))
         .collect();
-    let parts: Vec<_> = plans.iter().map(Plan::parts).collect();
+    let tasks: Vec<_> = plans.iter().map(Plan::tasks).collect();
     if plans.iter().any(|plan| plan.is_shared) {
         // Each thread begins with its share of every product and then helps with those of others.
         let threads = rayon::current_num_threads();
         (0..threads).into_par_iter().with_max_len(1).for_each(|thread| {
-            for (job, parts) in jobs.iter().zip(&parts) {
-                let [first, last] = [thread, thread + 1].map(|thread| thread * parts.len() / threads);
-                parts[first..last]
+            for (job, tasks) in jobs.iter().zip(&tasks) {
+                let [first, last] = [thread, thread + 1].map(|thread| thread * tasks.len() / threads);
+                tasks[first..last]
                     .par_iter()
                     .with_max_len(1)
                     .for_each(|part| job.run(*part));
             }
         });
     } else {
-        for (job, parts) in jobs.iter().zip(&parts) {
-            parts.iter().for_each(|part| job.run(*part));
+        for (job, tasks) in jobs.iter().zip(&tasks) {
+            tasks.iter().for_each(|part| job.run(*part));
         }
     }
     jobs.into_iter().for_each(Job::finish);
@@ -98,8 +96,9 @@ struct Plan {
     is_shared: bool,
     /// Whether tasks have rows of their own, instead of columns.
     by_rows: bool,
-    /// How much of `k` a task takes: all, or less where tasks share it.
-    block: usize,
+    blocks: Blocks,
+    /// Parts of the longer side of the result; each has as many tasks as there are blocks.
+    parts: usize,
 }
 
 impl Plan {
@@ -111,57 +110,43 @@ impl Plan {
             None => Format::of_rows(right.precision, rows),
         };
         let is_shared = on_all_threads && rows * columns * depth >= SERIAL;
-        let shares_depth = is_shared
-            && depth >= SHARED_DEPTH
-            && rows * columns <= SMALL_RESULT
-            && right.panels.is_none()
-            && work.row_stride == columns;
-        Self {
+        let blocks = if is_shared && right.panels.is_none() && work.row_stride == columns {
+            Blocks::of(rows * columns, depth)
+        } else {
+            Blocks::one(depth)
+        };
+        let mut plan = Self {
             sizes,
             format,
             is_shared,
             by_rows: rows >= columns,
-            block: if shares_depth { block(depth, format) } else { depth },
+            blocks,
+            parts: 1,
+        };
+        if is_shared {
+            plan.parts = plan.parts_on(rayon::current_num_threads());
         }
+        plan
     }
 
-    /// The blocks of `k`.
-    fn blocks(&self) -> usize {
-        let [_, _, depth] = self.sizes;
-        depth.div_ceil(self.block)
-    }
-
-    /// Numbers of the blocks of `k` but the first: of each a result, and sums of columns.
-    fn others(&self) -> usize {
-        self.other(self.blocks())
-    }
-
-    /// Where those of a block begin.
-    fn other(&self, block: usize) -> usize {
+    /// The longer side of the result, how much of it a tile has, and a task at most.
+    fn side(&self) -> [usize; 3] {
         let [rows, columns, _] = self.sizes;
-        (block - 1) * (rows + 1) * columns
+        if self.by_rows {
+            [rows, self.format.tile_rows(), BLOCK_ROWS]
+        } else {
+            [columns, self.format.tile_columns(), BLOCK_COLUMNS]
+        }
     }
 
-    /// The parts that tasks compute.
-    fn parts(&self) -> Vec<Part> {
-        let [rows, columns, depth] = self.sizes;
-        let whole = Part {
-            rows: [0, rows],
-            columns: [0, columns],
-            depth: [0, depth],
-        };
-        if !self.is_shared {
-            return vec![whole];
-        }
-        let (side, tile, most) = if self.by_rows {
-            (rows, self.format.tile_rows(), BLOCK_ROWS)
-        } else {
-            (columns, self.format.tile_columns(), BLOCK_COLUMNS)
-        };
-        let threads = rayon::current_num_threads();
+    /// In how many parts so many threads share the longer side.
+    fn parts_on(&self, threads: usize) -> usize {
+        let [side, tile, most] = self.side();
+        let [_, _, depth] = self.sizes;
         let tiles = side.div_ceil(tile);
-        let tasks = if self.blocks() > 1 {
-            threads.div_ceil(self.blocks())
+        let is_even = |parts: &usize| (parts * self.blocks.count).is_multiple_of(threads);
+        let parts = if self.blocks.count > 1 {
+            (1..threads).find(is_even).unwrap_or(threads)
         } else {
             // Several tasks a thread even out what else the machine does; of long sums each would read the whole other
             // factor.
@@ -173,34 +158,42 @@ impl Plan {
                 .max(tiles.div_ceil(most / tile))
                 .next_multiple_of(threads)
         };
-        let tasks = tasks.min(tiles);
-        let mut parts = Vec::with_capacity(self.blocks() * tasks);
-        for first in (0..depth).step_by(self.block) {
-            for task in 0..tasks {
-                let range = [task, task + 1].map(|task| side.min(task * tiles / tasks * tile));
-                let of_side = if self.by_rows {
-                    Part { rows: range, ..whole }
-                } else {
-                    Part {
-                        columns: range,
-                        ..whole
-                    }
-                };
-                parts.push(Part {
-                    depth: [first, depth.min(first + self.block)],
-                    ..of_side
-                });
-            }
-        }
-        parts
+        parts.min(tiles)
     }
-}
 
-/// How much of `k` a task takes where tasks share it: whole pieces, about a thousand numbers, at most half. It must not
-/// depend on the number of threads, as results do on it.
-fn block(depth: usize, format: Format) -> usize {
-    let blocks = (depth / SHARED_DEPTH).max(2);
-    depth.div_ceil(blocks).next_multiple_of(format.depth())
+    /// What tasks compute.
+    fn tasks(&self) -> Vec<Part> {
+        let [rows, columns, _] = self.sizes;
+        let [side, tile, _] = self.side();
+        let tiles = side.div_ceil(tile);
+        let part = |block: usize, part: usize| {
+            let range = [part, part + 1].map(|part| side.min(part * tiles / self.parts * tile));
+            let (rows, columns) = match self.by_rows {
+                true => (range, [0, columns]),
+                false => ([0, rows], range),
+            };
+            Part { rows, columns, block }
+        };
+        (0..self.blocks.count)
+            .flat_map(|block| (0..self.parts).map(move |number| part(block, number)))
+            .collect()
+    }
+
+    /// Whether what all tasks of a block read is copied beforehand.
+    fn copies_beforehand(&self) -> bool {
+        self.is_shared && (self.blocks.count == 1 || self.parts > 1)
+    }
+
+    /// Numbers of the partial results: of each block but the first a result, and sums of columns.
+    fn partials(&self) -> usize {
+        self.partial(self.blocks.count)
+    }
+
+    /// Where those of a block begin.
+    fn partial(&self, block: usize) -> usize {
+        let [rows, columns, _] = self.sizes;
+        (block - 1) * (rows + 1) * columns
+    }
 }
 
 /// A part of the result, and what it starts with.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::super::{Matrix, add_rows};
 use super::SERIAL;
 use super::amx;
+use super::blocks::Blocks;
 use super::order::{Format, Order, Side};
 use super::pack::{Lines, Place};
 use super::words::Words;
@@ -33,19 +34,24 @@ const _: () = assert!(
 
 impl Strips {
     /// Copies a left factor on all threads.
-    pub fn of_rows(matrix: Matrix, format: Format) -> Self {
+    pub fn of_rows(matrix: Matrix, format: Format, blocks: Blocks) -> Self {
         let side = Side::Left;
-        Self::new(matrix, Order { side, format }, None)
+        Self::new(matrix, Order { side, format }, blocks, None)
+    }
+
+    /// Copies a right factor that is used several times, on all threads.
+    pub fn prepared(matrix: Matrix, format: Format) -> Self {
+        Self::of_columns(matrix, format, Blocks::one(matrix.rows), None)
     }
 
     /// Copies a right factor on all threads; see [`copied`] for `sums`.
-    pub fn of_columns(matrix: Matrix, format: Format, sums: Option<&mut [f32]>) -> Self {
+    pub fn of_columns(matrix: Matrix, format: Format, blocks: Blocks, sums: Option<&mut [f32]>) -> Self {
         let side = Side::Right;
-        Self::new(matrix.t(), Order { side, format }, sums)
+        Self::new(matrix.t(), Order { side, format }, blocks, sums)
     }
 
     /// Its lanes are the rows of `lanes`.
-    fn new(lanes: Matrix, order: Order, sums: Option<&mut [f32]>) -> Self {
+    fn new(lanes: Matrix, order: Order, blocks: Blocks, sums: Option<&mut [f32]>) -> Self {
         let all = lanes.rows.next_multiple_of(order.width());
         let mut words = Words::new(all * order.steps(lanes.columns));
         let to = Shared::new(&mut words);
@@ -55,7 +61,7 @@ impl Strips {
         let ranges = if is_summed { lanes.columns.div_ceil(range) } else { 0 };
         let mut partial = vec![0.0; ranges * lanes.rows];
         let partial_to = Shared::new(&mut partial);
-        tasks(lanes, order).into_par_iter().for_each(|task| {
+        tasks(lanes, order, blocks).into_par_iter().for_each(|task| {
             let [first, last] = task.lanes;
             let before = order.steps(task.piece.start) * all + first * order.steps(task.piece.depth);
             // SAFETY: tasks have lanes or ranges of their own.
@@ -67,7 +73,13 @@ impl Strips {
         });
         if let Some(sums) = sums {
             sums.fill(0.0);
-            add_rows(&partial, sums);
+            // First those of a block, as they are added up where tasks copy blocks by themselves.
+            for [first, last] in blocks.ranges() {
+                let ranges = [first / range, last.div_ceil(range)].map(|range| range * lanes.rows);
+                let mut sum = vec![0.0; lanes.rows];
+                add_rows(&partial[ranges[0]..ranges[1]], &mut sum);
+                add_rows(&sum, sums);
+            }
         }
         Self {
             words,
@@ -98,11 +110,11 @@ struct Task {
 }
 
 /// The tasks that share the copy of a factor.
-fn tasks(lanes: Matrix, order: Order) -> Vec<Task> {
+fn tasks(lanes: Matrix, order: Order, blocks: Blocks) -> Vec<Task> {
     let range = range(lanes, order);
     let width = order.width();
     let mut tasks = Vec::new();
-    for piece in Piece::all([0, lanes.columns], order.format) {
+    for piece in blocks.ranges().flat_map(|range| Piece::all(range, order.format)) {
         // Enough work for a task to be worth its start.
         let strips = match range {
             Some(_) => STRIPS,

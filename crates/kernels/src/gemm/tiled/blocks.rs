@@ -1,0 +1,86 @@
+//! How `k` is shared among tasks.
+
+use super::Format;
+
+/// Numbers of a sum from which on it is shared, and of which a block has about as many.
+const DEPTH: usize = 1024;
+/// Numbers of a result at most whose sums are shared.
+const RESULT: usize = 1 << 18;
+/// Blocks at most: of each but the first there is another result in memory.
+const MOST: usize = 16;
+/// Blocks begin at multiples of it.
+const UNIT: usize = 256;
+// Every piece of a block but its last has the format's depth, so that the steps before a piece can be counted.
+const _: () = assert!(UNIT == Format::AmxDigits.depth());
+
+/// The blocks of `k`. They do not depend on the number of threads, as results do on them.
+#[derive(Debug, Clone, Copy)]
+pub struct Blocks {
+    depth: usize,
+    pub count: usize,
+}
+
+impl Blocks {
+    /// All of `k`.
+    pub fn one(depth: usize) -> Self {
+        Self { depth, count: 1 }
+    }
+
+    /// Those of a product with so many numbers in its result and in a sum: a power of two, so that they fit to many a
+    /// number of threads.
+    pub fn of(result: usize, depth: usize) -> Self {
+        let count = match (depth / DEPTH).checked_ilog2() {
+            Some(power) if result <= RESULT => (1 << power).clamp(2, MOST),
+            _ => 1,
+        };
+        Self { depth, count }
+    }
+
+    /// Where a block begins, and where it ends.
+    pub fn range(self, block: usize) -> [usize; 2] {
+        [block, block + 1].map(|block| match block == self.count {
+            true => self.depth,
+            false => (block * self.depth / self.count + UNIT / 2) / UNIT * UNIT,
+        })
+    }
+
+    /// All ranges.
+    pub fn ranges(self) -> impl Iterator<Item = [usize; 2]> {
+        (0..self.count).map(move |block| self.range(block))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_share_all_of_k() {
+        for (depth, count) in [
+            (1, 1),
+            (1023, 1),
+            (1024, 2),
+            (1025, 2),
+            (2047, 2),
+            (4095, 2),
+            (4096, 4),
+            (4100, 4),
+            (9000, 8),
+            (100_000, 16),
+        ] {
+            let blocks = Blocks::of(RESULT, depth);
+            assert_eq!(blocks.count, count, "{depth}");
+            let mut end = 0;
+            for [first, last] in blocks.ranges() {
+                assert!(first == end && first.is_multiple_of(UNIT) && first < last);
+                assert!(
+                    (last - first).abs_diff(depth / count) <= UNIT,
+                    "{depth}: {first} to {last}"
+                );
+                end = last;
+            }
+            assert_eq!(end, depth);
+            assert_eq!(Blocks::of(RESULT + 1, depth).count, 1);
+        }
+    }
+}
