@@ -36,12 +36,12 @@ pub use self::order::Format;
 pub use self::strips::Strips;
 
 /// Rows of the result that one task takes at most.
-const BLOCK_ROWS: usize = 96;
+const TASK_ROWS: usize = 96;
 /// Columns of the result that one task takes at most.
-const BLOCK_COLUMNS: usize = 128;
-/// Either of them for [`LONG`] sums in tile registers: factors do not fit into the second cache then, and larger blocks
+const TASK_COLUMNS: usize = 128;
+/// Either of them for [`LONG`] sums in tile registers: factors do not fit into the second cache then, and larger tasks
 /// read them less often.
-const LONG_BLOCK: usize = 256;
+const LONG_TASK: usize = 256;
 /// Numbers of such a sum.
 const LONG: usize = 2048;
 /// Multiplications below which threads cost more than they gain.
@@ -96,6 +96,7 @@ struct Plan {
     is_shared: bool,
     /// Whether tasks have rows of their own, instead of columns.
     by_rows: bool,
+    /// How they share `k`.
     blocks: Blocks,
     /// Parts of the longer side of the result; each has as many tasks as there are blocks.
     parts: usize,
@@ -133,9 +134,9 @@ impl Plan {
     fn side(&self) -> [usize; 3] {
         let [rows, columns, _] = self.sizes;
         if self.by_rows {
-            [rows, self.format.tile_rows(), BLOCK_ROWS]
+            [rows, self.format.tile_rows(), TASK_ROWS]
         } else {
-            [columns, self.format.tile_columns(), BLOCK_COLUMNS]
+            [columns, self.format.tile_columns(), TASK_COLUMNS]
         }
     }
 
@@ -151,7 +152,7 @@ impl Plan {
             // Several tasks a thread even out what else the machine does; of long sums each would read the whole other
             // factor.
             let (most, tasks_of_thread) = match self.format.is_amx() && depth >= LONG {
-                true => (LONG_BLOCK, 1),
+                true => (LONG_TASK, 1),
                 false => (most, 4),
             };
             (tasks_of_thread * threads)
