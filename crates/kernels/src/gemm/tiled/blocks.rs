@@ -10,8 +10,9 @@ const RESULT: usize = 1 << 18;
 const MOST: usize = 16;
 /// Blocks begin at multiples of it.
 const UNIT: usize = 256;
-// Every piece of a block but its last has the format's depth, so that the steps before a piece can be counted.
-const _: () = assert!(UNIT == Format::AmxDigits.depth());
+// Behind each piece of digits stands its scale: how many words come before a piece can be told from where it begins only
+// if no piece before it is short.
+const _: () = assert!(UNIT.is_multiple_of(Format::AmxDigits.depth()));
 
 /// The blocks of `k`. They do not depend on the number of threads, as results do on them.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +27,8 @@ impl Blocks {
         Self { depth, count: 1 }
     }
 
-    /// Those of a product with so many numbers in its result and in a sum: a power of two, so that they fit to many a
-    /// number of threads.
+    /// Those of a product with so many numbers in its result, and in a sum. Their number is a power of two, which most
+    /// numbers of threads fit to.
     pub fn of(result: usize, depth: usize) -> Self {
         let count = match (depth / DEPTH).checked_ilog2() {
             Some(power) if result <= RESULT => (1 << power).clamp(2, MOST),
