@@ -3,11 +3,11 @@
 use super::Format;
 
 /// Numbers of a sum from which on it is shared, and of which a block has about as many.
-const DEPTH: usize = 1024;
+const SHARED_DEPTH: usize = 1024;
 /// Numbers of a result at most whose sums are shared.
-const RESULT: usize = 1 << 18;
+const SMALL_RESULT: usize = 1 << 18;
 /// Blocks at most: of each but the first there is another result in memory.
-const MOST: usize = 16;
+const MOST_BLOCKS: usize = 16;
 /// Blocks begin at multiples of it.
 const UNIT: usize = 256;
 // Behind each piece of digits stands its scale: how many words come before a piece can be told from where it begins only
@@ -18,6 +18,7 @@ const _: () = assert!(UNIT.is_multiple_of(Format::AmxDigits.depth()));
 #[derive(Debug, Clone, Copy)]
 pub struct Blocks {
     depth: usize,
+    /// How many there are.
     pub count: usize,
 }
 
@@ -30,8 +31,8 @@ impl Blocks {
     /// Those of a product with so many numbers in its result, and in a sum. Their number is a power of two, which most
     /// numbers of threads fit to.
     pub fn of(result: usize, depth: usize) -> Self {
-        let count = match (depth / DEPTH).checked_ilog2() {
-            Some(power) if result <= RESULT => (1 << power).clamp(2, MOST),
+        let count = match (depth / SHARED_DEPTH).checked_ilog2() {
+            Some(power) if result <= SMALL_RESULT => (1 << power).clamp(2, MOST_BLOCKS),
             _ => 1,
         };
         Self { depth, count }
@@ -69,7 +70,7 @@ mod tests {
             (9000, 8),
             (100_000, 16),
         ] {
-            let blocks = Blocks::of(RESULT, depth);
+            let blocks = Blocks::of(SMALL_RESULT, depth);
             assert_eq!(blocks.count, count, "{depth}");
             let mut end = 0;
             for [first, last] in blocks.ranges() {
@@ -81,7 +82,7 @@ mod tests {
                 end = last;
             }
             assert_eq!(end, depth);
-            assert_eq!(Blocks::of(RESULT + 1, depth).count, 1);
+            assert_eq!(Blocks::of(SMALL_RESULT + 1, depth).count, 1);
         }
     }
 }

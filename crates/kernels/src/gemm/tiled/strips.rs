@@ -76,9 +76,9 @@ impl Strips {
             // First those of a block, as they are added up where tasks copy blocks by themselves.
             for [first, last] in blocks.ranges() {
                 let ranges = [first / range, last.div_ceil(range)].map(|range| range * lanes.rows);
-                let mut sum = vec![0.0; lanes.rows];
-                add_rows(&partial[ranges[0]..ranges[1]], &mut sum);
-                add_rows(&sum, sums);
+                let mut of_block = vec![0.0; lanes.rows];
+                add_rows(&partial[ranges[0]..ranges[1]], &mut of_block);
+                add_rows(&of_block, sums);
             }
         }
         Self {
@@ -114,7 +114,7 @@ fn tasks(lanes: Matrix, order: Order, blocks: Blocks) -> Vec<Task> {
     let range = range(lanes, order);
     let width = order.width();
     let mut tasks = Vec::new();
-    for piece in blocks.ranges().flat_map(|range| Piece::all(range, order.format)) {
+    for piece in blocks.ranges().flat_map(|block| Piece::all(block, order.format)) {
         // Enough work for a task to be worth its start.
         let strips = match range {
             Some(_) => STRIPS,
