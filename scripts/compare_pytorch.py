@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 """Training speed of `ember bench` and of PyTorch, the same model and batches, in turn.
 
-    python3 scripts/compare_pytorch.py [--ember target/release/ember] [--rounds 3] [--shapes 128x16,128x32]
+    python3 scripts/compare_pytorch.py [--ember target/release/ember] [--rounds 3] [--shapes 128x16,128x32] [--compiled]
     python3 scripts/compare_pytorch.py --config configs/transformer-base.toml --shapes 782x32 --device cuda --torch-device cuda
 
 The model's sizes are those of a config, configs/benchmark.toml unless another is named: a Transformer with ReLU,
 or a recurrent model without input feeding; all embeddings tied. PyTorch's is written as its users would, see
 scripts/pytorch_models.py, with cross_entropy and its label smoothing, clip_grad_norm_ where the config clips, and Adam.
-Rivals run one after the other in every round; the table has the median over rounds and its ratio to PyTorch in fp32.
+Rivals run one after the other in every round, each with the same number of threads; the table has the median over rounds
+and its ratio to PyTorch in fp32. --compiled adds torch.compile, which takes a minute or more to begin.
 
 Needs PyTorch (2.15.0 was measured): python3 -m venv venv && venv/bin/pip install torch numpy.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -32,9 +34,14 @@ RIVALS = {
     "PyTorch fp32": ("torch", []),
     "PyTorch fp32, compiled": ("torch", ["--compile"]),
     "PyTorch bf16 autocast": ("torch", ["--bf16"]),
+    "PyTorch bf16 autocast, compiled": ("torch", ["--bf16", "--compile"]),
     "EmberNMT fp32": ("ember", ["training.precision=fp32"]),
     "EmberNMT bf16": ("ember", ["training.precision=bf16"]),
 }
+
+# Entries that `ember bench` counts beside what a config asks for: see vocabularies_of_config in crates/trainer/src/bench.rs.
+SPECIAL_IDS = 4
+BYTES_AND_END_OF_WORD = 257
 
 
 def read_sizes(config):
@@ -46,7 +53,9 @@ def read_sizes(config):
     for key, value in fixed.items():
         if model.get(key, value) != value:
             sys.exit(f"{config}: model.{key} is {model[key]!r}\nhint: the rival has only {value!r}; name another --config")
-    merges = tokenizer.get("merges")
+    vocabulary = tokenizer.get("vocabulary", 8000)
+    if "merges" in tokenizer:
+        vocabulary = SPECIAL_IDS + BYTES_AND_END_OF_WORD + tokenizer["merges"]
     places = ("embedding", "residual", "attention", "feed_forward")
     dropout = {place: model.get(f"{place}_dropout", model.get("dropout", 0.1)) for place in places}
     if not all(isinstance(rate, (int, float)) for rate in dropout.values()):
@@ -56,7 +65,7 @@ def read_sizes(config):
         cell=model.get("cell", "lstm"),
         score=model.get("score", "additive"),
         bidirectional=model.get("bidirectional", True),
-        vocabulary=tokenizer.get("vocabulary", 8000) if merges is None else merges + 4,
+        vocabulary=vocabulary,
         width=model.get("d_model", 512),
         inner=model.get("d_ff", 2048),
         heads=model.get("n_heads", 8),
@@ -116,11 +125,13 @@ def run_torch(arguments):
         memory = torch.cuda.max_memory_reserved() / 2**20
     else:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"milliseconds_per_update": milliseconds, "peak_rss_mib": memory}))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    print(json.dumps({"milliseconds_per_update": milliseconds, "peak_rss_mib": memory, "parameters": parameters}))
 
 
 def measure(who, settings, shape, arguments):
     rows, length = map(int, shape.split("x"))
+    environment = {**os.environ, "RAYON_NUM_THREADS": str(arguments.threads)}
     if who == "torch":
         command = [sys.executable, __file__, "--torch", "--shape", shape, *settings]
         command += ["--seconds", str(arguments.seconds), "--threads", str(arguments.threads)]
@@ -131,12 +142,12 @@ def measure(who, settings, shape, arguments):
         command += ["--set", "training.accumulate=1", "--device", arguments.device]
         for setting in settings:
             command += ["--set", setting]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     found = json.loads(done.stdout.splitlines()[-1])
     if who == "ember":
-        found = found["train"]
+        found = {**found["train"], "parameters": found["parameters"]}
         if arguments.device not in ("flex", "ndarray"):
             found["peak_rss_mib"] = None  # the GPU's memory is not in it
     return found
@@ -150,9 +161,9 @@ def main():
     parser.add_argument("--torch-device", default="cpu", help="of PyTorch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement, warm-up not counted")
-    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of each rival")
     parser.add_argument("--shapes", default="128x16,128x32", help="sentences x tokens")
-    parser.add_argument("--without", default="PyTorch fp32, compiled", help="a rival to leave out; '' for none")
+    parser.add_argument("--compiled", action="store_true", help="PyTorch with torch.compile, too")
     parser.add_argument("--torch", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--shape", default="128x16", help=argparse.SUPPRESS)
     parser.add_argument("--compile", action="store_true", help=argparse.SUPPRESS)
@@ -162,12 +173,14 @@ def main():
         return run_torch(arguments)
     for shape in arguments.shapes.split(","):
         rows, length = map(int, shape.split("x"))
-        found = {name: [] for name in RIVALS if name != arguments.without}
+        found = {name: [] for name in RIVALS if arguments.compiled or not name.endswith(", compiled")}
         for _ in range(arguments.rounds):
             for name in found:
                 found[name].append(measure(*RIVALS[name], shape, arguments))
         base = [run["milliseconds_per_update"] for run in found["PyTorch fp32"]]
-        print(f"\n{shape}: {rows * length} target tokens an update, {arguments.rounds} rounds")
+        parameters = sorted({run["parameters"] for runs in found.values() for run in runs})
+        counts = " and ".join(f"{count:,}" for count in parameters)
+        print(f"\n{shape}: {rows * length} target tokens an update, {arguments.rounds} rounds, {counts} parameters")
         print("| | ms an update | target tokens/s | x PyTorch fp32 (of each round) | MiB |")
         print("|---|---|---|---|---|")
         for name, runs in found.items():

@@ -137,7 +137,7 @@ done
 if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
   for device in "${devices[@]}"; do
     part "pytorch-${device/:/-}" "$python" "$root/scripts/compare_pytorch.py" --ember "$ember" --config "$config" \
-      --shapes "$((tokens / length))x$length" --device "$device" --torch-device cuda --seconds "$seconds" --without '' || continue
+      --shapes "$((tokens / length))x$length" --device "$device" --torch-device cuda --seconds "$seconds" --compiled || continue
     { echo; echo "## PyTorch on the same GPU, against $device"; cat "$out/pytorch-${device/:/-}.log"; } >>"$summary"
   done
 else
