@@ -81,11 +81,11 @@ for device in "${devices[@]}"; do
   done
 done
 
-# The shipped corpus without dropout: the same weights and batches everywhere, so that losses can be compared.
+# The shipped corpus: the same weights, batches and dropout everywhere, so that losses can be compared.
 train() {
   rm -rf "$out/run-$1-$2"
   "$ember" train "$root/configs/quickstart.toml" --device "${1/-/:}" --run-dir "$out/run-$1-$2" \
-    --set model.dropout=0.0 --set "training.precision=$2" --set 'data.test={}' \
+    --set "training.precision=$2" --set 'data.test={}' \
     --set "training.stop_after=\"${updates}u\"" --set "validation.every=\"${updates}u\""
 }
 losses() { sed -n 's/^{"update":[0-9]*,"epoch":[0-9]*,"loss":\([0-9.e+-]*\),.*/\1/p' "$out/run-$1/metrics.jsonl"; }

@@ -9,7 +9,7 @@ const TOLERANCE: f64 = 1e-3;
 
 const SETTINGS: [&str; 8] = [
     "--set",
-    "model.dropout=0.0",
+    "model.dropout=0.1",
     "--set",
     "training.stop_after=\"20u\"",
     "--set",

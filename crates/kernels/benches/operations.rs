@@ -17,6 +17,7 @@ use ember_kernels::embedding::{EmbeddingRule, embed};
 use ember_kernels::feed_forward::{FeedForwardRule, feed_forward};
 use ember_kernels::gemm::{Matrix, Product, Right, Start};
 use ember_kernels::linear::linear;
+use ember_kernels::output_loss::pairs::{PairRule, paired_output_loss};
 use ember_kernels::output_loss::{Projection, output_loss};
 use ember_kernels::recurrent::{Cell, Direction, RecurrentRule, State, recurrent};
 use ember_kernels::residual_norm::{EPSILON, add_and_norm, norm, norm_and_skip};
@@ -62,11 +63,6 @@ impl Way {
         [false, true]
             .into_iter()
             .flat_map(|backward| [false, true].map(|plain| Self { plain, backward }))
-    }
-
-    /// For bf16, which plain operations do not have.
-    fn fused() -> impl Iterator<Item = Self> {
-        Self::all().filter(|way| !way.plain)
     }
 
     fn device(self) -> Device {
@@ -147,7 +143,7 @@ fn linear_three_maps(bencher: Bencher, way: Way) {
     way.run(bencher, || linear(&maps.each_ref(), x.clone(), Precision::Fp32));
 }
 
-#[divan::bench(args = Way::fused())]
+#[divan::bench(args = Way::all())]
 fn linear_three_maps_bf16(bencher: Bencher, way: Way) {
     let (x, maps) = (rows(D_MODEL, way), [(); 3].map(|()| map(D_MODEL, D_MODEL, way)));
     way.run(bencher, || linear(&maps.each_ref(), x.clone(), Precision::Bf16));
@@ -194,6 +190,11 @@ fn source_attention_additive(bencher: Bencher, way: Way) {
         let (query, keys, energy) = (query.clone(), keys.clone(), energy.clone());
         source_attention(Scores::Additive { query, keys, energy }, memory.clone(), &padding())
     });
+}
+
+#[divan::bench(args = Way::all())]
+fn recurrent_elman(bencher: Bencher, way: Way) {
+    layer_of(Cell::Elman, bencher, way);
 }
 
 #[divan::bench(args = Way::all())]
@@ -250,7 +251,7 @@ fn feed_forward_relu(bencher: Bencher, way: Way) {
     network(bencher, way, Activation::Relu, Precision::Fp32);
 }
 
-#[divan::bench(args = Way::fused())]
+#[divan::bench(args = Way::all())]
 fn feed_forward_relu_bf16(bencher: Bencher, way: Way) {
     network(bencher, way, Activation::Relu, Precision::Bf16);
 }
@@ -340,7 +341,7 @@ fn output_loss_table(bencher: Bencher, way: Way) {
     loss(bencher, way, table, Precision::Fp32);
 }
 
-#[divan::bench(args = Way::fused())]
+#[divan::bench(args = Way::all())]
 fn output_loss_table_bf16(bencher: Bencher, way: Way) {
     let table = Projection::Table(tensor([VOCABULARY, D_MODEL], way));
     loss(bencher, way, table, Precision::Bf16);
@@ -357,6 +358,23 @@ fn loss(bencher: Bencher, way: Way, projection: Projection, precision: Precision
     let targets = Tensor::from_data(TensorData::new(ids(), [BATCH * LENGTH]), &way.device());
     way.run(bencher, || {
         output_loss(hidden.clone(), projection.clone(), targets.clone(), 0.1, precision).smoothed
+    });
+}
+
+/// Two passes of half the batch, as R-Drop has them.
+#[divan::bench(args = Way::all())]
+fn output_loss_pairs(bencher: Bencher, way: Way) {
+    let hidden = tensor([BATCH * LENGTH, D_MODEL], way);
+    let table = Projection::Table(tensor([VOCABULARY, D_MODEL], way));
+    let targets = ids()[..BATCH * LENGTH / 2].to_vec();
+    let targets = Tensor::from_data(TensorData::new(targets, [BATCH * LENGTH / 2]), &way.device());
+    let rule = PairRule {
+        smoothing: 0.1,
+        divergence_weight: 5.0,
+        precision: Precision::Fp32,
+    };
+    way.run(bencher, || {
+        paired_output_loss(hidden.clone(), table.clone(), targets.clone(), rule).trained
     });
 }
 

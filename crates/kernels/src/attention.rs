@@ -366,6 +366,9 @@ impl<'a> Sentence<'a> {
             ..
         } = self.layout;
         let seen = self.seen();
+        if seen == 0 {
+            return output.fill(0.0);
+        }
         dropped.resize(queries * keys, 0.0);
         for head in 0..self.heads.count {
             self.fetch_next(head);
@@ -406,6 +409,10 @@ impl<'a> Sentence<'a> {
             ..
         } = self.layout;
         let seen = self.seen();
+        if seen == 0 {
+            query.fill(0.0);
+            return memory.into_iter().for_each(|memory| memory.fill(0.0));
+        }
         let scale = self.layout.scale();
         scores.resize(queries * keys, 0.0);
         dropped.resize(queries * keys, 0.0);

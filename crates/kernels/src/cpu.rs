@@ -106,13 +106,18 @@ pub fn use_reference(only: bool) {
     REFERENCE_ONLY.store(only, Ordering::Relaxed);
 }
 
-/// Whether the fused operations can run on a device.
+/// Whether the fused operations run on a device.
 pub fn is_fused(device: &Device) -> bool {
+    is_cpu(device) && !REFERENCE_ONLY.load(Ordering::Relaxed)
+}
+
+/// Whether a device's tensors lie in this machine's memory.
+pub(crate) fn is_cpu(device: &Device) -> bool {
     let inner = match device.as_dispatch() {
         DispatchDevice::Autodiff(device) => device.clone().inner(),
         device => device.clone(),
     };
-    matches!(inner, DispatchDevice::Flex(_) | DispatchDevice::NdArray(_)) && !REFERENCE_ONLY.load(Ordering::Relaxed)
+    matches!(inner, DispatchDevice::Flex(_) | DispatchDevice::NdArray(_))
 }
 
 /// Ids of an integer tensor of such a device.

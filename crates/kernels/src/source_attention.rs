@@ -288,6 +288,14 @@ struct SentenceGradients<'a> {
     energy: &'a mut [f32],
 }
 
+impl SentenceGradients<'_> {
+    fn fill_with_zeros(self) {
+        for gradient in [self.query, self.keys, self.memory, self.energy] {
+            gradient.fill(0.0);
+        }
+    }
+}
+
 impl<'a> Sentence<'a> {
     fn new<B: Cpu>(tensors: &'a [FloatTensor<B>], mask: &Mask, sizes: Sizes, number: usize) -> Self {
         let Sizes { queries, keys, width } = sizes;
@@ -308,6 +316,9 @@ impl<'a> Sentence<'a> {
 
     fn forward(&self, output: &mut [f32], weights: &mut [f32], dropped: &mut Vec<f32>) {
         let Sizes { queries, keys, width } = self.sizes;
+        if self.seen == 0 {
+            return output.fill(0.0);
+        }
         dropped.resize(queries * keys, 0.0);
         match self.energy {
             Some(energy) => additive_scores(self.query_values, self.key_values, energy, weights, keys),
@@ -327,6 +338,9 @@ impl<'a> Sentence<'a> {
     ) {
         let Sizes { queries, keys, width } = self.sizes;
         let seen = self.seen;
+        if seen == 0 {
+            return gradients.fill_with_zeros();
+        }
         scores.resize(queries * keys, 0.0);
         dropped.resize(queries * keys, 0.0);
         let output = Matrix::new(output, [queries, width]);

@@ -208,13 +208,22 @@ impl Case {
         }
     }
 
-    /// Gradients are the slopes of the operation itself, along random directions through all inputs.
+    /// On every device, gradients are the slopes of the operation itself, along random directions through all inputs.
     ///
     /// Slopes are central differences with two steps, extrapolated to none (Richardson 1911): what is left is of the
     /// fourth order in the step, and the rounding of sums divided by it. Both stay below 2e-4 of the gradient's length.
     pub fn has_its_slopes_as_gradients(&self) {
-        const STEP: f32 = 0.02;
-        let device = Device::flex();
+        self.has_its_slopes_by(0.02);
+    }
+
+    /// The same with a step of one's own: short for what is much curved, long where large sums are rounded.
+    pub fn has_its_slopes_by(&self, step: f32) {
+        for device in devices() {
+            self.has_its_slopes_on(&device, step);
+        }
+    }
+
+    fn has_its_slopes_on(&self, device: &Device, step: f32) {
         let results = self.run(&self.fused, &device.clone().autodiff(), Upstream::RowMajor);
         let gradients: Vec<f32> = results[1..].iter().flat_map(|(_, gradient)| gradient.clone()).collect();
         let length = gradients.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
@@ -231,7 +240,7 @@ impl Case {
                     .iter()
                     .map(|x| x.iter().zip(&mut signs).map(|(x, sign)| x + step * sign).collect())
                     .collect();
-                let result = values((self.fused)(&self.stored(&device, &moved)));
+                let result = values((self.fused)(&self.stored(device, &moved)));
                 result
                     .iter()
                     .zip(&weights)
@@ -239,7 +248,7 @@ impl Case {
                     .sum::<f64>()
             };
             let slope = |step: f32| (value(step) - value(-step)) / (2.0 * f64::from(step));
-            let found = (4.0 * slope(STEP) - slope(2.0 * STEP)) / 3.0;
+            let found = (4.0 * slope(step) - slope(2.0 * step)) / 3.0;
             let expected: f64 = gradients
                 .iter()
                 .zip(&signs)
@@ -248,7 +257,7 @@ impl Case {
             let difference = (found - expected).abs();
             assert!(
                 difference <= 2e-4 * length,
-                "{}: slope {found}, gradient {expected} of length {length}",
+                "{}, {device:?}: slope {found}, gradient {expected} of length {length}",
                 self.name
             );
         }

@@ -52,8 +52,10 @@ fn fused_activations_are_the_plain_ones() {
 #[test]
 fn gradients_are_slopes() {
     for activation in ALL {
-        for dropout in [Dropout::OFF, Dropout::new(0.3, 4)] {
-            case(activation, [2, 7, 33], Layout::RowMajor, dropout, 2.0).has_its_slopes_as_gradients();
+        for shape in SHAPES {
+            for dropout in [Dropout::OFF, Dropout::new(0.3, 4)] {
+                case(activation, shape, Layout::RowMajor, dropout, 2.0).has_its_slopes_as_gradients();
+            }
         }
     }
 }

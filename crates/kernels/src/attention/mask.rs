@@ -10,7 +10,7 @@ const HIDDEN: f32 = -1.0e9;
 /// Which keys a query sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mask {
-    /// The first `lengths[b]` keys of sentence b, at least one: what stands behind them is padding.
+    /// The first `lengths[b]` keys of sentence b: what stands behind them is padding. Who sees no key at all takes nothing.
     Padding(Arc<[usize]>),
     /// Keys up to the query's own position: what comes later is hidden.
     LookAhead,
@@ -41,6 +41,25 @@ impl Mask {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
+    /// What weights are multiplied by where some sentence has padding only, whose weights would be spread evenly over it.
+    ///
+    /// # Shapes
+    /// - result: `[B, 1, 1, 1]`, 0 for those sentences and 1 for the others
+    pub(crate) fn anything_seen(&self, device: &Device) -> Option<Tensor<4>> {
+        match self {
+            Self::Padding(lengths) if lengths.contains(&0) => {
+                let values: Vec<f32> = lengths
+                    .iter()
+                    .map(|length| length.min(&1))
+                    .map(|one| *one as f32)
+                    .collect();
+                let shape = [values.len(), 1, 1, 1];
+                Some(Tensor::from_data(TensorData::new(values, shape), device))
+            }
+            Self::Padding(_) | Self::LookAhead => None,
+        }
+    }
+
     /// The mask of some sentences.
     pub fn select(&self, sentences: &[usize]) -> Self {
         match self {
@@ -54,7 +73,7 @@ impl Mask {
         match self {
             Self::Padding(lengths) => {
                 let seen = lengths[sentence];
-                assert!((1..=keys).contains(&seen), "{seen} of {keys} keys");
+                assert!(seen <= keys, "{seen} of {keys} keys");
                 seen
             }
             Self::LookAhead => keys,

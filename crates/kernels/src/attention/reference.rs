@@ -17,9 +17,13 @@ pub fn attention(projections: Projections, mask: &Mask, heads: Heads) -> Tensor<
         }
     };
     let [_, keys, _] = key.dims();
-    let mask = mask.tensor(keys, &query.device());
+    let device = query.device();
     let split = |x| split_heads(x, heads.count);
-    let weights = attention_weights(split(query), split(key), Some(mask));
+    let weights = attention_weights(split(query), split(key), Some(mask.tensor(keys, &device)));
+    let weights = match mask.anything_seen(&device) {
+        Some(seen) => weights * seen,
+        None => weights,
+    };
     merge_heads(heads.dropout.apply(weights).matmul(split(value)))
 }
 

@@ -58,7 +58,7 @@ fn case(sizes: Sizes, dropout: Dropout, layout: Layout, scale: f32) -> Case {
     }
 }
 
-/// Batch, queries, heads, d_k, and lengths: a single key left, padding only at the end, no padding.
+/// Batch, queries, heads, d_k, and lengths: a single key left and none, padding only at the end, no padding.
 fn own() -> Vec<Sizes> {
     [
         (1, 1, 1, 1, vec![1]),
@@ -69,6 +69,7 @@ fn own() -> Vec<Sizes> {
         (3, 64, 2, 16, vec![64, 1, 63]),
         (2, 31, 2, 33, vec![1, 30]),
         (2, 65, 4, 8, vec![65, 33]),
+        (3, 6, 2, 5, vec![6, 0, 4]),
     ]
     .into_iter()
     .flat_map(|(batch, queries, heads, d_k, lengths)| {
@@ -100,6 +101,7 @@ fn to_memory() -> Vec<Sizes> {
         (3, 5, 64, 2, 3, vec![64, 1, 63]),
         (2, 64, 33, 1, 33, vec![33, 1]),
         (2, 13, 65, 4, 8, vec![31, 65]),
+        (3, 4, 7, 3, 5, vec![0, 7, 0]),
     ]
     .into_iter()
     .map(|(batch, queries, keys, heads, d_k, lengths)| Sizes {
@@ -145,12 +147,7 @@ fn fused_attention_is_the_plain_one() {
 
 #[test]
 fn gradients_are_slopes() {
-    for sizes in [
-        own()[4].clone(),
-        own()[5].clone(),
-        to_memory()[3].clone(),
-        to_memory()[6].clone(),
-    ] {
+    for sizes in own().into_iter().chain(to_memory()) {
         for dropout in [Dropout::OFF, Dropout::new(0.2, 5)] {
             case(sizes.clone(), dropout, Layout::RowMajor, 1.0).has_its_slopes_as_gradients();
         }

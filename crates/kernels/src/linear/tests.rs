@@ -60,9 +60,7 @@ fn the_fused_maps_are_the_plain_ones() {
 
 #[test]
 fn gradients_are_slopes() {
-    for made in [&[4][..], &[5, 3], &[2, 7, 4]] {
-        case([2, 3, 6], made, PLAIN, Precision::Fp32).has_its_slopes_as_gradients();
-    }
+    cases().iter().for_each(Case::has_its_slopes_as_gradients);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn fused_operations_are_the_plain_ones() {
 
 #[test]
 fn gradients_are_slopes() {
-    for shape in [[2, 3, 40], [1, 70, 33]] {
+    for shape in SHAPES {
         all(shape, Layout::RowMajor)
             .iter()
             .for_each(Case::has_its_slopes_as_gradients);

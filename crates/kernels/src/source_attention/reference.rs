@@ -11,7 +11,7 @@ pub fn source_attention(scores: Scores, memory: Tensor<3>, mask: &Mask) -> Tenso
     weights(scores, mask).matmul(memory)
 }
 
-/// What each query takes from each output: `[B, T, S]`, whose rows add up to 1.
+/// What each query takes from each output: `[B, T, S]`, whose rows add up to 1, or to 0 if all of them are padding.
 pub fn weights(scores: Scores, mask: &Mask) -> Tensor<3> {
     let energies = match scores {
         Scores::Dot { query, keys } => query.matmul(keys.transpose()),
@@ -25,6 +25,11 @@ pub fn weights(scores: Scores, mask: &Mask) -> Tensor<3> {
         }
     };
     let [_, _, count] = energies.dims();
-    let hidden = mask.tensor(count, &energies.device()); // [B, 1, 1, S]
-    softmax(energies + hidden.squeeze_dim(1), 2)
+    let device = energies.device();
+    let hidden = mask.tensor(count, &device); // [B, 1, 1, S]
+    let weights = softmax(energies + hidden.squeeze_dim(1), 2);
+    match mask.anything_seen(&device) {
+        Some(seen) => weights * seen.squeeze_dim(1),
+        None => weights,
+    }
 }

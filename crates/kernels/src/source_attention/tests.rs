@@ -46,7 +46,7 @@ fn case(given: Given, layout: Layout, scale: f32) -> Case {
     }
 }
 
-/// One of everything, a single key left, padding at the end only, widths around a register's.
+/// One of everything, a single key left and none, padding at the end only, widths around a register's.
 fn all() -> Vec<Given> {
     [
         ([1, 1, 1, 1], vec![1]),
@@ -55,6 +55,7 @@ fn all() -> Vec<Given> {
         ([2, 9, 33, 64], vec![33, 32]),
         ([2, 4, 3, 70], vec![3, 2]),
         ([2, 5, 6, 130], vec![1, 6]),
+        ([3, 4, 5, 6], vec![0, 5, 0]),
     ]
     .into_iter()
     .flat_map(|(sizes, lengths)| {

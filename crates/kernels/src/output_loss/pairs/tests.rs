@@ -134,8 +134,8 @@ fn what_is_reported_is_the_plain_one() {
 #[test]
 fn gradients_are_slopes() {
     for how in ways() {
-        for sizes in [sizes()[4], sizes()[6]] {
-            case(sizes, how).has_its_slopes_as_gradients();
+        for sizes in sizes() {
+            case(sizes, how).has_its_slopes_by(0.01);
         }
     }
 }
