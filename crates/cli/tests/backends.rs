@@ -92,6 +92,51 @@ fn the_number_of_threads_changes_no_byte() {
     }
 }
 
+/// What `ember devices` says the kernels run with is what Linux says the CPU has; and bf16 is told to be missing where it is.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn the_instruction_set_is_that_of_the_cpu() {
+    let work = Workplace::new();
+    let devices = work.run(&["devices"]).ok().stdout;
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").expect("what Linux says");
+    let flags = cpu.lines().find(|line| line.starts_with("flags")).expect("flags");
+    let has = |names: &str| {
+        names
+            .split(' ')
+            .all(|name| flags.split_whitespace().any(|flag| flag == name))
+    };
+    let is_avx2 = has("avx2 fma");
+    let is_avx512 = is_avx2 && has("avx512f avx512bw avx512dq avx512vl");
+    let is_bf16 = is_avx512 && has("avx512_bf16");
+    let expected = match (is_avx512, is_bf16) {
+        // The system may refuse tile registers, which takes asking it.
+        (_, true) if devices.contains("AMX") => {
+            assert!(has("amx_tile amx_bf16 amx_int8"), "{devices}");
+            "kernels for AMX and AVX-512 "
+        }
+        (_, true) => "kernels for AVX-512 with bf16 ",
+        (true, _) => "kernels for AVX-512 ",
+        _ if is_avx2 => "kernels for AVX2 ",
+        _ => "kernels for baseline ",
+    };
+    assert!(devices.contains(expected), "{expected:?} in {devices}");
+    let arguments = [
+        "bench",
+        "small.toml",
+        "--seconds",
+        "0.1",
+        "--length",
+        "4",
+        "--batch",
+        "1",
+    ];
+    let bench = work
+        .run(&[&arguments[..], &["--set", "training.precision=bf16"]].concat())
+        .ok();
+    let told = bench.stderr.contains("no bf16 products") && bench.stderr.contains("fp32 is used");
+    assert_eq!(told, !is_bf16, "{}", bench.stderr);
+}
+
 #[test]
 fn a_backend_that_is_not_there_is_an_error() {
     let work = Workplace::new();
