@@ -109,7 +109,7 @@ fn rows_and_columns(shape: &Shape) -> [usize; 2] {
         }
         columns *= size;
     }
-    [shape.num_elements() / columns, columns]
+    [shape.num_elements() / columns.max(1), columns]
 }
 
 /// Spreads indices over all 32 bits.
@@ -188,6 +188,7 @@ mod tests {
             (vec![25_024, 512], [25_024, 512]),
             (vec![782, 8, 32, 32], [782, 8192]),
             (vec![3, 5, 7], [1, 105]),
+            (vec![0, 5], [0, 0]),
         ] {
             assert_eq!(rows_and_columns(&Shape::from(shape)), expected);
         }

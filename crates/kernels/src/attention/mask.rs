@@ -48,11 +48,7 @@ impl Mask {
     pub(crate) fn anything_seen(&self, device: &Device) -> Option<Tensor<4>> {
         match self {
             Self::Padding(lengths) if lengths.contains(&0) => {
-                let values: Vec<f32> = lengths
-                    .iter()
-                    .map(|length| length.min(&1))
-                    .map(|one| *one as f32)
-                    .collect();
+                let values: Vec<f32> = lengths.iter().map(|length| f32::from(*length > 0)).collect();
                 let shape = [values.len(), 1, 1, 1];
                 Some(Tensor::from_data(TensorData::new(values, shape), device))
             }
